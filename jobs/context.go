@@ -1,0 +1,63 @@
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"time"
+)
+
+// JobInfo describes the job that a handler is running.
+type JobInfo struct {
+	ID         string
+	Type       string
+	Queue      string
+	Attempt    int // this run, from 1
+	MaxRetries int
+	CreatedAt  time.Time
+	Headers    map[string]string
+	Tags       []string
+}
+
+// Scope is what the engine puts into a handler's context.
+type Scope struct {
+	Info     JobInfo
+	Logger   *slog.Logger
+	Progress func(done, total int64)
+}
+
+type scopeKey struct{}
+
+// NewContext returns ctx carrying the scope. The engine calls it; a handler's
+// own tests may, too.
+func NewContext(ctx context.Context, s Scope) context.Context {
+	return context.WithValue(ctx, scopeKey{}, &s)
+}
+
+// Info describes the running job. Outside a handler it is the zero JobInfo.
+func Info(ctx context.Context) JobInfo {
+	s, ok := ctx.Value(scopeKey{}).(*Scope)
+	if !ok {
+		return JobInfo{}
+	}
+	info := s.Info
+	info.Headers = maps.Clone(info.Headers)
+	return info
+}
+
+// Logger is the running job's log: each line carries the job's id, type and
+// attempt. Outside a handler it is [slog.Default].
+func Logger(ctx context.Context) *slog.Logger {
+	if s, ok := ctx.Value(scopeKey{}).(*Scope); ok && s.Logger != nil {
+		return s.Logger
+	}
+	return slog.Default()
+}
+
+// Progress reports that done of total units of the running job's work are
+// finished. It never blocks and, outside a handler, does nothing.
+func Progress(ctx context.Context, done, total int64) {
+	if s, ok := ctx.Value(scopeKey{}).(*Scope); ok && s.Progress != nil {
+		s.Progress(done, total)
+	}
+}
