@@ -1,0 +1,123 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"legwork/client"
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+// A worker writes its announcement every announceEvery; Redis forgets it
+// announceTTL after the last one, by its own clock.
+const (
+	announceEvery = 5 * time.Second
+	announceTTL   = 20 * time.Second
+)
+
+// Announcement is what a living worker process tells the others about itself.
+type Announcement struct {
+	ID          string         `json:"id"`
+	Host        string         `json:"host"`
+	PID         int            `json:"pid"`
+	Version     string         `json:"version"` // of the binary
+	StartedAt   time.Time      `json:"started_at"`
+	Concurrency int            `json:"concurrency"`
+	Queues      map[string]int `json:"queues"` // weight by name
+	Types       []client.Type  `json:"types"`
+}
+
+// Announcer keeps a worker process's [Announcement] in Redis while it lives, so
+// that API processes without the handlers know the types.
+type Announcer struct {
+	redis redis.UniversalClient
+	doc   Announcement
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	cancel context.CancelFunc // guarded by mu; nil before Start and after Stop
+	done   sync.WaitGroup
+}
+
+// NewAnnouncer returns an announcer of the registry's types. The id names the
+// process; version is the binary's.
+func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string, concurrency int, queues map[string]int, log *slog.Logger) *Announcer {
+	host, _ := os.Hostname()
+	doc := Announcement{
+		ID: id, Host: host, PID: os.Getpid(), Version: version, StartedAt: time.Now().UTC(),
+		Concurrency: concurrency, Queues: queues, Types: []client.Type{},
+	}
+	for _, t := range r.Types() {
+		doc.Types = append(doc.Types, Describe(&t.Definition))
+	}
+	return &Announcer{redis: c, doc: doc, log: log}
+}
+
+// Start announces once and then keeps the announcement alive until Stop.
+func (a *Announcer) Start(ctx context.Context) error {
+	raw, err := json.Marshal(a.doc)
+	if err != nil {
+		return fmt.Errorf("encode announcement: %w", err)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cancel != nil {
+		return nil
+	}
+	if err := a.write(ctx, raw); err != nil {
+		a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
+	}
+	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	a.done.Go(func() { a.keep(ctx, raw) })
+	return nil
+}
+
+// Stop withdraws the announcement.
+func (a *Announcer) Stop(ctx context.Context) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cancel == nil {
+		return nil
+	}
+	a.cancel()
+	a.done.Wait()
+	a.cancel = nil
+	pipe := a.redis.Pipeline()
+	pipe.SRem(ctx, store.KeyWorkers, a.doc.ID)
+	pipe.Del(ctx, store.KeyWorkerPrefix+a.doc.ID)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return fmt.Errorf("withdraw announcement of worker %s: %w", a.doc.ID, err)
+	}
+	return nil
+}
+
+func (a *Announcer) keep(ctx context.Context, raw []byte) {
+	tick := time.NewTicker(announceEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := a.write(ctx, raw); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
+			}
+		}
+	}
+}
+
+func (a *Announcer) write(ctx context.Context, raw []byte) error {
+	pipe := a.redis.Pipeline()
+	pipe.Set(ctx, store.KeyWorkerPrefix+a.doc.ID, raw, announceTTL)
+	pipe.SAdd(ctx, store.KeyWorkers, a.doc.ID)
+	_, err := pipe.Exec(ctx)
+	return err
+}

@@ -1,0 +1,109 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hibiken/asynq"
+
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+// failure is an error on its way through asynq: its text is kept with the job,
+// and asynq is told what to do.
+type failure struct {
+	text  string
+	delay time.Duration // before the next attempt
+	tell  error         // asynq.SkipRetry or asynq.RevokeTask, or nil for a retry
+}
+
+func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.tell }
+
+// conclude leaves the run's outcome for the seam and tells asynq how to end it.
+func (p *Pool) conclude(ctx context.Context, r *run, out outcome, err error) error {
+	if err == nil {
+		p.outcomes.put(r.id, out)
+		r.log.DebugContext(ctx, "job completed")
+		return nil
+	}
+	d := jobs.Decide(err)
+	text := clip(err.Error())
+	switch {
+	case d.Verdict == jobs.VerdictSnooze:
+		out.ending, out.due = endSnooze, time.Now().Add(d.Delay)
+		p.outcomes.put(r.id, out)
+		return &failure{text: text, tell: asynq.RevokeTask}
+	case d.Verdict == jobs.VerdictDiscard:
+		out.discard = clip(d.Reason)
+		p.outcomes.put(r.id, out)
+		r.log.InfoContext(ctx, "job discarded", "reason", d.Reason)
+		return nil
+	case errors.Is(err, errPoolStopped):
+		out.ending = endRequeue
+		p.outcomes.put(r.id, out)
+		return &failure{text: text, tell: asynq.RevokeTask}
+	}
+	p.outcomes.put(r.id, out)
+	f := p.failed(ctx, r, d, text, err)
+	r.log.WarnContext(ctx, "attempt failed", "error", f.text, "retry_in", f.delay.Round(time.Millisecond), "final", f.tell != nil || r.attempt > r.max)
+	return f
+}
+
+// failed decides between another attempt and a dead letter.
+func (p *Pool) failed(ctx context.Context, r *run, d jobs.Decision, text string, err error) *failure {
+	switch {
+	case errors.Is(err, errCancelled) || p.cancelAsked(ctx, r):
+		return &failure{text: errCancelled.Error(), tell: asynq.SkipRetry}
+	case d.Verdict == jobs.VerdictPermanent:
+		return &failure{text: text, tell: asynq.SkipRetry}
+	}
+	delay := d.Delay
+	if !d.Delayed {
+		delay = p.backoff(r.msg.Type).Delay(r.attempt)
+	}
+	if next := time.Now().Add(delay); r.meta.Until > 0 && next.UnixMilli() >= r.meta.Until {
+		return &failure{text: clip(fmt.Sprintf("%s (no retry: the job's deadline comes first)", text)), tell: asynq.SkipRetry}
+	}
+	return &failure{text: text, delay: delay}
+}
+
+// cancelAsked reports whether somebody asked to cancel the job: the message to
+// this process may have been lost with a connection. Without an answer from
+// Redis it reports false.
+func (p *Pool) cancelAsked(ctx context.Context, r *run) bool {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	asked, err := p.redis.HExists(ctx, store.KeysOf(r.queue).Task(r.id), store.FieldCancel).Result()
+	return err == nil && asked
+}
+
+// retryDelay is asynq's RetryDelayFunc: n is the number of retries used so far.
+// asynq cuts the time of the next attempt to a whole second, so the delay is
+// stretched to the next one: never early.
+func (p *Pool) retryDelay(n int, err error, task *asynq.Task) time.Duration {
+	delay := p.backoff(task.Type()).Delay(n + 1)
+	if f, ok := errors.AsType[*failure](err); ok {
+		delay = f.delay
+	}
+	now := time.Now()
+	return time.Unix(ceilUnix(now.Add(delay)), 0).Add(time.Millisecond).Sub(now)
+}
+
+func (p *Pool) backoff(name string) jobs.Backoff {
+	if t, ok := p.registry.Lookup(name); ok {
+		return t.Backoff
+	}
+	return jobs.Backoff{}
+}
+
+func clip(text string) string {
+	if len(text) <= errorTextMax {
+		return text
+	}
+	return strings.ToValidUTF8(text[:errorTextMax], "") + " [cut]"
+}

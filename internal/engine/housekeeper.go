@@ -1,0 +1,119 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"legwork/internal/store"
+)
+
+const (
+	keepEvery  = time.Second
+	forwardMax = 500 // jobs moved by one call
+	expireMax  = 500 // jobs deleted by one call
+)
+
+// Housekeeper is the scheduler role's care for every queue, also those that no
+// living worker serves: jobs whose time has come become pending, and completed
+// jobs whose retention has passed are deleted. Any number of them may run
+// against one Redis: each step is atomic and idempotent.
+type Housekeeper struct {
+	redis   redis.UniversalClient
+	log     *slog.Logger
+	forward *redis.Script
+	expire  *redis.Script
+
+	mu     sync.Mutex
+	cancel context.CancelFunc // guarded by mu; nil before Start and after Stop
+	done   sync.WaitGroup
+}
+
+// NewHousekeeper returns a housekeeper that is not running yet.
+func NewHousekeeper(c redis.UniversalClient, log *slog.Logger) *Housekeeper {
+	return &Housekeeper{redis: c, log: log, forward: luaScript("forward"), expire: luaScript("expire")}
+}
+
+// Start runs until Stop.
+func (h *Housekeeper) Start(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cancel != nil {
+		return nil
+	}
+	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	h.done.Go(func() { h.run(ctx) })
+	return nil
+}
+
+// Stop ends the round under way.
+func (h *Housekeeper) Stop(context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.cancel != nil {
+		h.cancel()
+		h.done.Wait()
+		h.cancel = nil
+	}
+	return nil
+}
+
+func (h *Housekeeper) run(ctx context.Context) {
+	tick := time.NewTicker(keepEvery)
+	defer tick.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		err := h.round(ctx)
+		if err != nil && !failing && ctx.Err() == nil {
+			h.log.WarnContext(ctx, "housekeeping failed, trying again", "error", err)
+		}
+		failing = err != nil
+	}
+}
+
+// round looks after every queue once. What is wrong with one queue does not
+// stop the others.
+func (h *Housekeeper) round(ctx context.Context) error {
+	queues, err := h.redis.SMembers(ctx, store.KeyQueues).Result()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, q := range queues {
+		errs = append(errs, h.tend(ctx, store.KeysOf(q)))
+	}
+	return errors.Join(errs...)
+}
+
+func (h *Housekeeper) tend(ctx context.Context, k store.Keys) error {
+	var errs []error
+	for _, set := range []string{k.Scheduled(), k.Retry()} {
+		errs = append(errs, drain(forwardMax, func() (int, error) {
+			now := time.Now()
+			keys := []string{set, k.Pending()}
+			return h.forward.Run(ctx, h.redis, keys, now.Unix(), now.UnixNano(), k.TaskPrefix(), forwardMax).Int()
+		}))
+	}
+	errs = append(errs, drain(expireMax, func() (int, error) {
+		return h.expire.Run(ctx, h.redis, []string{k.Completed()}, time.Now().Unix(), k.TaskPrefix(), expireMax).Int()
+	}))
+	return errors.Join(errs...)
+}
+
+// drain repeats a bounded step until it moves less than its bound.
+func drain(most int, step func() (int, error)) error {
+	for {
+		if n, err := step(); err != nil || n < most {
+			return err
+		}
+	}
+}

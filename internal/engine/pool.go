@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
+
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+// Defaults of [PoolOptions].
+const (
+	StopTimeoutDefault = 25 * time.Second
+	CancelGraceDefault = 5 * time.Second
+)
+
+const (
+	// timeoutSlack is how much later than Legwork asynq thinks a job's timeout
+	// ends: the handler's own context always ends first.
+	timeoutSlack = 2 * time.Second
+	pollEvery    = 100 * time.Millisecond
+	forwardEvery = time.Second
+)
+
+// Causes with which a handler's context ends before its work is done.
+var (
+	errCancelled   = errors.New("cancelled by request")
+	errPoolStopped = errors.New("the worker is stopping")
+	errTimeout     = errors.New("timeout")
+	errDeadline    = errors.New("the job's deadline has passed")
+)
+
+// PoolOptions configures a [Pool].
+type PoolOptions struct {
+	// Redis is where jobs are kept. Required; the pool does not close it.
+	Redis redis.UniversalClient
+	// Registry has the handlers. Required.
+	Registry *jobs.Registry
+	// Queues are the queues to serve with their weights. Required.
+	Queues map[string]int
+	// StrictPriority serves a queue only while those of greater weight are
+	// empty. Defaults to false: queues are served in proportion to their weights.
+	StrictPriority bool
+	// Concurrency is the number of jobs that run at once. Required.
+	Concurrency int
+	// StopTimeout is how long running jobs may go on after Stop. Defaults to
+	// StopTimeoutDefault.
+	StopTimeout time.Duration
+	// CancelGrace is how long they have to return once their contexts are
+	// cancelled. Defaults to CancelGraceDefault.
+	CancelGrace time.Duration
+	// ResultLimit bounds a result, in bytes. Defaults to ResultLimitDefault.
+	ResultLimit int
+	// Log receives the jobs' own lines and the pool's. Defaults to slog.Default().
+	Log *slog.Logger
+}
+
+// Pool runs jobs of some queues on one asynq server.
+type Pool struct {
+	redis       redis.UniversalClient
+	registry    *jobs.Registry
+	stopTimeout time.Duration
+	resultLimit int
+	log         *slog.Logger
+	outcomes    *outcomes
+	server      *asynq.Server
+	listener    *listener
+
+	life    sync.Mutex // held by Start and Stop
+	started bool       // guarded by life
+	stopped bool       // guarded by life
+
+	mu      sync.Mutex
+	running map[string]context.CancelCauseFunc // guarded by mu; by job id
+	halted  bool                               // guarded by mu; set once contexts are cancelled for a stop
+}
+
+// NewPool returns a pool that is not running yet.
+func NewPool(o PoolOptions) *Pool {
+	if o.StopTimeout <= 0 {
+		o.StopTimeout = StopTimeoutDefault
+	}
+	if o.CancelGrace <= 0 {
+		o.CancelGrace = CancelGraceDefault
+	}
+	if o.ResultLimit <= 0 {
+		o.ResultLimit = ResultLimitDefault
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	p := &Pool{
+		redis: o.Redis, registry: o.Registry, stopTimeout: o.StopTimeout,
+		resultLimit: o.ResultLimit, log: o.Log, outcomes: newOutcomes(), running: map[string]context.CancelCauseFunc{},
+	}
+	p.listener = newListener(o.Redis, store.ChannelCancel, p.cancel)
+	p.server = asynq.NewServerFromRedisClient(newSeam(o.Redis, p.outcomes, o.Log), asynq.Config{
+		Concurrency:              o.Concurrency,
+		Queues:                   maps.Clone(o.Queues),
+		StrictPriority:           o.StrictPriority,
+		TaskCheckInterval:        pollEvery,
+		DelayedTaskCheckInterval: forwardEvery,
+		RetryDelayFunc:           p.retryDelay,
+		ShutdownTimeout:          o.StopTimeout + o.CancelGrace,
+		Logger:                   asynqLogger{o.Log},
+		LogLevel:                 asynq.DebugLevel,
+	})
+	return p
+}
+
+// Start begins to take jobs. A pool runs once: Start after Stop is an error.
+func (p *Pool) Start(ctx context.Context) error {
+	p.life.Lock()
+	defer p.life.Unlock()
+	if p.stopped {
+		return errors.New("start pool: it has been stopped")
+	}
+	if p.started {
+		return nil
+	}
+	p.listener.start(ctx)
+	if err := p.server.Start(asynq.HandlerFunc(p.process)); err != nil {
+		p.listener.stop()
+		return err
+	}
+	p.started = true
+	return nil
+}
+
+// Stop takes no new job, lets the running ones finish for StopTimeout, cancels
+// the contexts of those that remain, and gives back to their queues, without
+// using up an attempt, the jobs whose handlers return within CancelGrace or not
+// at all. When ctx ends, contexts are cancelled at once. It never loses a job.
+func (p *Pool) Stop(ctx context.Context) error {
+	p.life.Lock()
+	defer p.life.Unlock()
+	if !p.started || p.stopped {
+		p.stopped = true
+		return nil
+	}
+	p.stopped = true
+	p.server.Stop()
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		p.server.Shutdown()
+	}()
+	if !within(ctx, drained, p.stopTimeout) {
+		n := p.cancelAll()
+		p.log.WarnContext(ctx, "jobs still running, cancelling them", "jobs", n)
+	}
+	<-drained
+	p.listener.stop()
+	return nil
+}
+
+// within reports whether done closes before d passes and before ctx ends.
+func within(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return true
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return false
+}
+
+func (p *Pool) begin(id string, cancel context.CancelCauseFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.running[id] = cancel
+	if p.halted {
+		cancel(errPoolStopped)
+	}
+}
+
+func (p *Pool) end(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.running, id)
+}
+
+// cancel ends the context of the job, if it runs here.
+func (p *Pool) cancel(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if cancel, ok := p.running[id]; ok {
+		cancel(errCancelled)
+	}
+}
+
+// cancelAll ends the contexts of all running jobs, and of those that asynq
+// still starts, and returns their number.
+func (p *Pool) cancelAll() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.halted = true
+	for _, cancel := range p.running {
+		cancel(errPoolStopped)
+	}
+	return len(p.running)
+}

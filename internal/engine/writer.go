@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+const (
+	// scriptJobsMax bounds one call of the enqueue script, so that Redis is
+	// never held for more than about a millisecond.
+	scriptJobsMax = 200
+	// queueNoted is how long a queue's name is taken as known to Redis.
+	queueNoted = 30 * time.Second
+)
+
+// errTaken is the reason of an entry whose id belongs to another job.
+var errTaken = errors.New("the id is used by another job")
+
+// writer stores entries in Redis: one script call per queue and 200 jobs, all
+// calls in one pipeline.
+type writer struct {
+	redis   redis.UniversalClient
+	enqueue *redis.Script
+
+	mu    sync.Mutex
+	noted map[string]time.Time // guarded by mu; when each queue's name was last written
+}
+
+func newWriter(c redis.UniversalClient) *writer {
+	return &writer{redis: c, enqueue: luaScript("enqueue"), noted: map[string]time.Time{}}
+}
+
+// write stores the entries and sets err on each that was not stored.
+func (w *writer) write(ctx context.Context, entries []*entry) {
+	if err := w.noteQueues(ctx, entries); err != nil {
+		failAll(entries, err)
+		return
+	}
+	calls := chunk(entries)
+	now := time.Now().UnixNano()
+	pipe := w.redis.Pipeline()
+	for _, c := range calls {
+		c.cmd = pipe.EvalSha(ctx, w.enqueue.Hash(), c.keys, c.args(now)...)
+	}
+	_, _ = pipe.Exec(ctx) // each command carries its own error
+	for _, c := range calls {
+		if redis.HasErrorPrefix(c.cmd.Err(), "NOSCRIPT") {
+			c.cmd = w.enqueue.Eval(ctx, w.redis, c.keys, c.args(now)...)
+		}
+		c.settle()
+	}
+}
+
+// noteQueues puts the queues' names where asynq and the inspector look for them,
+// before the first job of each and from time to time after.
+func (w *writer) noteQueues(ctx context.Context, entries []*entry) error {
+	now := time.Now()
+	var fresh []any
+	w.mu.Lock()
+	for _, e := range entries {
+		name := e.msg.Queue
+		if now.Sub(w.noted[name]) > queueNoted && !slices.Contains(fresh, any(name)) {
+			fresh = append(fresh, name)
+		}
+	}
+	w.mu.Unlock()
+	if len(fresh) == 0 {
+		return nil
+	}
+	if err := w.redis.SAdd(ctx, store.KeyQueues, fresh...).Err(); err != nil {
+		return fmt.Errorf("note queues: %w", err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, name := range fresh {
+		w.noted[name.(string)] = now
+	}
+	return nil
+}
+
+// scriptCall is one run of the enqueue script.
+type scriptCall struct {
+	keys    []string
+	entries []*entry
+	cmd     *redis.Cmd
+}
+
+// chunk groups entries by queue, in their order, into calls of bounded size.
+func chunk(entries []*entry) []*scriptCall {
+	var calls []*scriptCall
+	open := map[string]*scriptCall{}
+	for _, e := range entries {
+		c := open[e.msg.Queue]
+		k := store.KeysOf(e.msg.Queue)
+		if c == nil || len(c.entries) == scriptJobsMax {
+			c = &scriptCall{keys: []string{k.Pending(), k.Scheduled()}}
+			open[e.msg.Queue] = c
+			calls = append(calls, c)
+		}
+		c.keys = append(c.keys, k.Task(e.msg.ID))
+		c.entries = append(c.entries, e)
+	}
+	return calls
+}
+
+func (c *scriptCall) args(now int64) []any {
+	args := make([]any, 0, 1+3*len(c.entries))
+	args = append(args, now)
+	for _, e := range c.entries {
+		args = append(args, e.msg.ID, e.encoded, e.due)
+	}
+	return args
+}
+
+// settle reads the script's answer into the entries.
+func (c *scriptCall) settle() {
+	codes, err := c.cmd.Int64Slice()
+	if err == nil && len(codes) != len(c.entries) {
+		err = fmt.Errorf("the enqueue script answered for %d of %d jobs", len(codes), len(c.entries))
+	}
+	if err != nil {
+		failAll(c.entries, err)
+		return
+	}
+	for i, e := range c.entries {
+		if codes[i] == 0 {
+			e.err = errTaken
+		}
+	}
+}
+
+func failAll(entries []*entry, err error) {
+	for _, e := range entries {
+		e.err = err
+	}
+}
+
+// enqueueError turns the reason why an entry was not stored into the error that
+// callers see.
+func enqueueError(e *entry, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errTaken):
+		return &jobs.Error{
+			Code: jobs.CodeConflict, Message: "a job with this id exists",
+			Fields: []jobs.FieldError{{Pointer: "/id", Detail: "is used by another job"}}, Err: err,
+		}
+	case store.Unavailable(err), errors.Is(err, errStopped), errors.Is(err, context.Canceled):
+		return &jobs.Error{
+			Code:    jobs.CodeUnavailable,
+			Message: "Redis cannot be reached; the job may or may not be stored, and sending it again with the same id is safe",
+			Err:     err,
+		}
+	case strings.Contains(err.Error(), "WRONGTYPE"):
+		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "a key of queue " + e.msg.Queue + " in Redis is not asynq's", Err: err}
+	}
+	return &jobs.Error{Code: jobs.CodeInternal, Message: "the job could not be stored", Err: err}
+}

@@ -1,0 +1,54 @@
+package inspect
+
+import (
+	"embed"
+	"errors"
+	"log/slog"
+
+	"github.com/redis/go-redis/v9"
+
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+//go:embed lua/*.lua
+var luaFiles embed.FS
+
+// Inspector reads and moves jobs. It is safe for concurrent use.
+type Inspector struct {
+	redis      redis.UniversalClient
+	log        *slog.Logger
+	transition *redis.Script
+	remove     *redis.Script
+	mark       *redis.Script
+}
+
+// New returns an inspector over Redis, which it does not close.
+func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
+	return &Inspector{redis: c, log: log, transition: luaScript("transition"), remove: luaScript("delete"), mark: luaScript("mark")}
+}
+
+// luaScript loads one of the package's own scripts. The files are embedded, so
+// a missing one is a programmer's error.
+func luaScript(name string) *redis.Script {
+	src, err := luaFiles.ReadFile("lua/" + name + ".lua")
+	if err != nil {
+		panic(err)
+	}
+	return redis.NewScript(string(src))
+}
+
+// wrap gives an error of Redis its code: unavailable when it cannot serve, else
+// internal. Errors that have a code keep it.
+func wrap(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, ok := errors.AsType[*jobs.Error](err); ok {
+		return err
+	}
+	if store.Unavailable(err) {
+		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "Redis cannot be reached; try again", Err: err}
+	}
+	return &jobs.Error{Code: jobs.CodeInternal, Message: "cannot " + doing, Err: err}
+}

@@ -1,0 +1,18 @@
+-- Deletes a job that is not running, if it is still in the given state.
+-- KEYS: 1 task hash, 2 list or set of its state
+-- ARGV: 1 id, 2 state
+-- Returns 1, or 0 when the job has changed in between.
+-- Cost: O(queue length) out of pending, else O(log set).
+if redis.call("HGET", KEYS[1], "state") ~= ARGV[2] then
+	return 0
+end
+if ARGV[2] == "pending" then
+	redis.call("LREM", KEYS[2], 1, ARGV[1])
+else
+	redis.call("ZREM", KEYS[2], ARGV[1])
+end
+local unique = redis.call("HGET", KEYS[1], "unique_key")
+if unique and unique ~= "" and redis.call("GET", unique) == ARGV[1] then
+	redis.call("DEL", unique)
+end
+return redis.call("DEL", KEYS[1])

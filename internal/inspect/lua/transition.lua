@@ -1,0 +1,29 @@
+-- Moves a job that is not running from one state to another, if it is still as
+-- the caller has read it.
+-- KEYS: 1 task hash, 2 list or set of the old state, 3 list or set of the new one
+-- ARGV: 1 id, 2 old state, 3 old message, 4 new state, 5 new message,
+--       6 now (Unix s), 7 now (Unix ns)
+-- Returns 1, or 0 when the job has changed in between.
+-- Cost: O(queue length) out of pending, else O(log set).
+if redis.call("HGET", KEYS[1], "state") ~= ARGV[2] or redis.call("HGET", KEYS[1], "msg") ~= ARGV[3] then
+	return 0
+end
+local removed
+if ARGV[2] == "pending" then
+	removed = redis.call("LREM", KEYS[2], 1, ARGV[1])
+else
+	removed = redis.call("ZREM", KEYS[2], ARGV[1])
+end
+if removed == 0 then
+	return 0
+end
+redis.call("HDEL", KEYS[1], "pending_since", "result", "lw_discarded", "lw_finished", "lw_cancel", "lw_unstarted")
+redis.call("HSET", KEYS[1], "msg", ARGV[5], "state", ARGV[4])
+if ARGV[4] == "pending" then
+	redis.call("LPUSH", KEYS[3], ARGV[1])
+	redis.call("HSET", KEYS[1], "pending_since", ARGV[7])
+else
+	redis.call("ZADD", KEYS[3], ARGV[6], ARGV[1])
+	redis.call("HSET", KEYS[1], "lw_unstarted", "1")
+end
+return 1

@@ -1,0 +1,136 @@
+package inspect
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"legwork/client"
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+// record is a job as its hash in Redis tells it.
+type record struct {
+	id, queue string
+	state     jobs.State
+	raw       string         // the message as stored
+	msg       *store.Message // nil when raw cannot be decoded
+	result    string
+	discarded string
+	finished  int64 // Unix milliseconds, 0 when unknown
+	unstarted bool
+	due       float64 // score in the scheduled or retry set, 0 when unknown
+}
+
+// recordFields are the hash fields that make a record, in the order of [newRecord].
+func recordFields() []string {
+	return []string{
+		store.FieldMessage, store.FieldState, store.FieldResult, store.FieldDiscarded,
+		store.FieldFinished, store.FieldUnstarted,
+	}
+}
+
+// newRecord reads an HMGET of [recordFields]; ok is false when there is no such job.
+func newRecord(queue, id string, values []any) (r *record, ok bool) {
+	text := func(i int) string { s, _ := values[i].(string); return s }
+	r = &record{id: id, queue: queue, raw: text(0), state: jobs.State(text(1)), result: text(2), discarded: text(3), unstarted: text(5) != ""}
+	if r.raw == "" || r.state == "" {
+		return nil, false
+	}
+	r.finished, _ = strconv.ParseInt(text(4), 10, 64)
+	r.msg, _ = store.Decode([]byte(r.raw))
+	return r, true
+}
+
+// View shows a freshly accepted job without reading it back.
+func View(m *store.Message, state jobs.State, due time.Time) client.Job {
+	r := &record{id: m.ID, queue: m.Queue, state: state, msg: m}
+	j := r.view()
+	if !due.IsZero() {
+		j.NextRunAt = &due
+	}
+	return j
+}
+
+// view puts the record into the words of the API.
+func (r *record) view() client.Job {
+	if r.msg == nil {
+		return client.Job{
+			ID: r.id, Queue: r.queue, State: string(r.state), Payload: json.RawMessage("null"),
+			LastError: "the job's message in Redis is damaged and cannot be read; delete the job",
+		}
+	}
+	meta := r.msg.Meta()
+	j := client.Job{
+		ID: r.id, Type: r.msg.Type, Queue: r.queue, State: string(r.state),
+		CreatedAt: r.msg.CreatedAt(), Attempt: r.attempt(), MaxRetries: r.msg.Retry,
+		Timeout: client.Duration(meta.Timeout * int64(time.Millisecond)), Retention: client.Duration(r.msg.Retention * int64(time.Second)),
+		Payload: jsonOf(r.msg.Payload), Discarded: r.discarded, LastError: r.msg.Error,
+		Tags: meta.Tags, Headers: r.msg.UserHeaders(),
+		NextRunAt: r.nextRun(meta), FinishedAt: r.finishedAt(),
+	}
+	j.RunAt = j.CreatedAt
+	if meta.RunAt > 0 {
+		j.RunAt = time.UnixMicro(meta.RunAt).UTC()
+	}
+	if meta.Until > 0 {
+		at := time.UnixMilli(meta.Until).UTC()
+		j.Deadline = &at
+	}
+	if r.result != "" {
+		j.Result = jsonOf([]byte(r.result))
+	}
+	return j
+}
+
+// attempt is the number of attempts started: asynq counts retries, and a run in
+// progress or ended is one more than those.
+func (r *record) attempt() int {
+	switch r.state {
+	case jobs.StateActive, jobs.StateCompleted:
+		return r.msg.Retried + 1
+	case jobs.StateArchived:
+		if !r.unstarted {
+			return r.msg.Retried + 1
+		}
+	}
+	return r.msg.Retried
+}
+
+func (r *record) nextRun(meta store.Meta) *time.Time {
+	if r.due <= 0 || r.state != jobs.StateScheduled && r.state != jobs.StateRetry {
+		return nil
+	}
+	at := time.UnixMicro(int64(r.due * 1e6)).UTC()
+	// The set counts whole seconds; the time that was asked for is finer.
+	if exact := time.UnixMicro(meta.RunAt).UTC(); r.state == jobs.StateScheduled && !exact.After(at) && at.Sub(exact) < time.Second {
+		at = exact
+	}
+	return &at
+}
+
+func (r *record) finishedAt() *time.Time {
+	var at time.Time
+	switch {
+	case r.state == jobs.StateCompleted && r.finished > 0:
+		at = time.UnixMilli(r.finished).UTC()
+	case r.state == jobs.StateCompleted && r.msg.CompletedAt > 0:
+		at = time.Unix(r.msg.CompletedAt, 0).UTC()
+	case r.state == jobs.StateArchived && r.msg.LastFailedAt > 0:
+		at = time.Unix(r.msg.LastFailedAt, 0).UTC()
+	default:
+		return nil
+	}
+	return &at
+}
+
+// jsonOf returns the bytes when they are JSON; what another asynq client wrote
+// in another form is shown as a JSON string.
+func jsonOf(b []byte) json.RawMessage {
+	if json.Valid(b) {
+		return b
+	}
+	s, _ := json.Marshal(string(b))
+	return s
+}

@@ -1,0 +1,77 @@
+package store
+
+// Keys of Legwork's own that belong to no queue. A key of a queue is made by
+// [Keys], so that in a Redis Cluster all keys of one queue share a slot.
+const (
+	KeyQueues        = "asynq:queues"     // SET of queue names
+	KeyWorkers       = "legwork:workers"  // SET of the ids of worker processes
+	KeyWorkerPrefix  = "legwork:worker:"  // STRING per worker process, expires with it
+	KeyIDClaimPrefix = "legwork:id:"      // STRING per caller-chosen id while it is enqueued
+	ChannelCancel    = "legwork:cancel"   // ids of running jobs to cancel
+	ChannelFinished  = "legwork:finished" // prefix; one channel per waiting process
+)
+
+// Fields of a job's hash. The first four are asynq's.
+const (
+	FieldMessage      = "msg"           // encoded [Message]
+	FieldState        = "state"         // a jobs.State
+	FieldPendingSince = "pending_since" // Unix time in nanoseconds, while pending
+	FieldResult       = "result"        // JSON result of a completed job
+	FieldDiscarded    = "lw_discarded"  // reason given to jobs.Discard
+	FieldFinished     = "lw_finished"   // Unix time in milliseconds of completion
+	FieldCancel       = "lw_cancel"     // present once somebody asked to cancel
+	FieldUnstarted    = "lw_unstarted"  // present when archived while waiting: the attempt in progress never began
+)
+
+// Keys makes the keys of one queue, in the shapes that asynq 0.26 uses
+// (internal/base/base.go): every one begins with "asynq:{queue}:".
+type Keys struct{ prefix string }
+
+// KeysOf returns the keys of the named queue.
+func KeysOf(queue string) Keys { return Keys{prefix: "asynq:{" + queue + "}:"} }
+
+// TaskPrefix is what the key of every job of the queue begins with.
+func (k Keys) TaskPrefix() string { return k.prefix + "t:" }
+
+// Task is the HASH of one job.
+func (k Keys) Task(id string) string { return k.prefix + "t:" + id }
+
+// Pending is the LIST of ids ready to run; the next one is on its right.
+func (k Keys) Pending() string { return k.prefix + "pending" }
+
+// Active is the LIST of ids that workers hold.
+func (k Keys) Active() string { return k.prefix + "active" }
+
+// Lease is the ZSET of held ids by lease end, in Unix seconds.
+func (k Keys) Lease() string { return k.prefix + "lease" }
+
+// Scheduled is the ZSET of ids by start time, in Unix seconds.
+func (k Keys) Scheduled() string { return k.prefix + "scheduled" }
+
+// Retry is the ZSET of failed ids by the time of the next attempt, in Unix seconds.
+func (k Keys) Retry() string { return k.prefix + "retry" }
+
+// Archived is the ZSET of dead letters by the time they died, in Unix seconds.
+func (k Keys) Archived() string { return k.prefix + "archived" }
+
+// Completed is the ZSET of done ids by the end of their retention, in Unix seconds.
+func (k Keys) Completed() string { return k.prefix + "completed" }
+
+// Paused is a STRING that exists while the queue is paused.
+func (k Keys) Paused() string { return k.prefix + "paused" }
+
+// Processed is the STRING that counts attempts that ended.
+func (k Keys) Processed() string { return k.prefix + "processed" }
+
+// Failed is the STRING that counts attempts that failed.
+func (k Keys) Failed() string { return k.prefix + "failed" }
+
+// State is the list or sorted set that holds the ids in the given state, or ""
+// when the state has none.
+func (k Keys) State(state string) string {
+	switch state {
+	case "active", "pending", "scheduled", "retry", "archived", "completed":
+		return k.prefix + state
+	}
+	return ""
+}
