@@ -13,6 +13,7 @@ type Problem struct {
 	Code     string       `json:"code"`
 	Instance string       `json:"instance,omitempty"`
 	Errors   []FieldError `json:"errors,omitempty"`
+	State    string       `json:"state,omitempty"` // of the job that has the id, with code conflict
 
 	// RetryAfter is the Retry-After header of the answer; 0 when it had none.
 	RetryAfter Duration `json:"-"`

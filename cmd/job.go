@@ -1,0 +1,79 @@
+package cmd
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"legwork/client"
+)
+
+// showJob prints a job for people: a line per field that is set, then payload,
+// result and error as blocks.
+func (s *session) showJob(w io.Writer, j *client.Job) error {
+	state := clean(j.State)
+	if s.env.colour() {
+		state = paint(state)
+	}
+	headers := make([]string, 0, len(j.Headers))
+	for _, name := range slices.Sorted(maps.Keys(j.Headers)) {
+		headers = append(headers, name+"="+j.Headers[name])
+	}
+	fields := [][2]string{
+		{"id", clean(j.ID)},
+		{"type", clean(j.Type)},
+		{"queue", clean(j.Queue)},
+		{"state", state},
+		{"attempt", attempts(j)},
+		{"created", s.moment(&j.CreatedAt)},
+		{"run at", s.moment(&j.RunAt)},
+		{"next run", s.moment(j.NextRunAt)},
+		{"finished", s.moment(j.FinishedAt)},
+		{"timeout", j.Timeout.String()},
+		{"deadline", s.moment(j.Deadline)},
+		{"retention", j.Retention.String()},
+		{"tags", clean(strings.Join(j.Tags, ", "))},
+		{"headers", clean(strings.Join(headers, ", "))},
+		{"discarded", clean(j.Discarded)},
+	}
+	var out strings.Builder
+	for _, f := range fields {
+		if f[1] != "" {
+			fmt.Fprintf(&out, "%-11s%s\n", f[0], f[1])
+		}
+	}
+	block(&out, "payload", pretty(j.Payload))
+	block(&out, "result", pretty(j.Result))
+	block(&out, "last error", j.LastError)
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// block prints text of several lines, indented below its title.
+func block(out *strings.Builder, title, text string) {
+	if text = strings.TrimSpace(cleanLines(text)); text != "" {
+		fmt.Fprintf(out, "%s\n  %s\n", title, strings.ReplaceAll(text, "\n", "\n  "))
+	}
+}
+
+// pretty indents JSON, and returns what is not JSON as it is.
+func pretty(raw json.RawMessage) string {
+	var out bytes.Buffer
+	if len(raw) == 0 || json.Indent(&out, raw, "", "  ") != nil {
+		return string(raw)
+	}
+	return out.String()
+}
+
+// compact puts JSON into one line, and returns what is not JSON as it is.
+func compact(raw json.RawMessage) string {
+	var out bytes.Buffer
+	if json.Compact(&out, raw) != nil {
+		return string(raw)
+	}
+	return out.String()
+}

@@ -1,0 +1,10 @@
+// Command legwork runs background jobs: the server, its workers and the command
+// line, with the job types that Legwork ships.
+package main
+
+import (
+	"legwork/cmd"
+	"legwork/handlers"
+)
+
+func main() { cmd.MainWithConfig(handlers.Register) }

@@ -1,0 +1,98 @@
+package cmd
+
+import (
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+)
+
+// table prints rows in aligned columns. What is in the cells may come from
+// anybody, so everything that is not printable is taken out.
+type table struct {
+	header []string // none is printed when nil
+	rows   [][]string
+	state  int  // index of the column that holds a state, to be coloured
+	colour bool // whether to colour it
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) print(w io.Writer) error {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	rows := t.rows
+	if t.header != nil {
+		rows = append([][]string{t.header}, rows...)
+	}
+	for _, row := range rows {
+		cells := make([]string, len(row))
+		for i, cell := range row {
+			cells[i] = clean(cell)
+			if cells[i] == "" {
+				cells[i] = "-"
+			}
+			if i == t.state && t.colour {
+				cells[i] = paint(cells[i])
+			}
+		}
+		if _, err := io.WriteString(out, strings.Join(cells, "\t")+"\n"); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// paint colours a state. Every other word gets the default colour, since
+// tabwriter aligns only what carries equally long escape sequences.
+func paint(word string) string {
+	return "\x1b[" + shade(word) + "m" + word + "\x1b[0m"
+}
+
+// shade returns the two-digit SGR code (ECMA-48, 8.3.117) for a state.
+func shade(state string) string {
+	switch state {
+	case "active":
+		return "34"
+	case "pending":
+		return "36"
+	case "scheduled":
+		return "35"
+	case "retry", "paused":
+		return "33"
+	case "completed", "running":
+		return "32"
+	case "archived":
+		return "31"
+	}
+	return "39"
+}
+
+// clean makes s fit for one cell of a terminal: one line, nothing but printable
+// characters.
+func clean(s string) string {
+	return strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s))
+}
+
+// cleanLines is clean for text of several lines; it keeps them and their indent.
+func cleanLines(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) || r == '\n' {
+			return r
+		}
+		return ' '
+	}, s)
+}
+
+// short cuts s to at most n characters.
+func short(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return string(runes[:n-3]) + "..."
+}
