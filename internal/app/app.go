@@ -1,0 +1,188 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+
+	"legwork/configs"
+	"legwork/internal/engine"
+	"legwork/internal/inspect"
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+// perCPU is how many jobs run at once for each CPU, when the configuration
+// leaves it open.
+const perCPU = 10
+
+// ErrAddrInUse is returned by [New] when another program listens on the address.
+var ErrAddrInUse = errors.New("address already in use")
+
+// Options are the ingredients of a process.
+type Options struct {
+	Config   configs.Config
+	Registry *jobs.Registry
+	Version  string // of the binary
+	Log      *slog.Logger
+}
+
+// App is one Legwork process.
+type App struct {
+	cfg      configs.Config
+	registry *jobs.Registry
+	version  string
+	log      *slog.Logger
+	id       string
+	redis    redis.UniversalClient
+	listener net.Listener // nil without a role that serves HTTP
+	parts    []part
+}
+
+// part is a component with a life: what starts first stops last.
+type part struct {
+	name  string
+	start func(context.Context) error
+	stop  func(context.Context) error
+}
+
+// New listens on the configured address and prepares the connection to Redis; it
+// does not wait for Redis. The error wraps [ErrAddrInUse] when the address is
+// taken, or is what is wrong with the registry or the Redis settings.
+func New(o Options) (*App, error) {
+	if err := o.Registry.Err(); err != nil {
+		return nil, fmt.Errorf("register job types: %w", err)
+	}
+	a := &App{cfg: o.Config, registry: o.Registry, version: o.Version, log: o.Log, id: uuid.NewString()}
+	var err error
+	if a.redis, err = open(o.Config.Redis); err != nil {
+		return nil, err
+	}
+	if a.serves() {
+		if a.listener, err = listen(o.Config.HTTP.Addr); err != nil {
+			return nil, errors.Join(err, a.redis.Close())
+		}
+	}
+	return a, nil
+}
+
+// Addr is the address that the process listens on, or "" when its roles serve
+// no HTTP.
+func (a *App) Addr() string {
+	if a.listener == nil {
+		return ""
+	}
+	return a.listener.Addr().String()
+}
+
+// Run waits for Redis, starts every part, calls ready, and works until ctx ends
+// or a part fails. Then it stops gracefully: HTTP first, so that no new job
+// comes in, and the connection to Redis last. The error is nil after a stop that
+// ctx asked for.
+func (a *App) Run(ctx context.Context, ready func()) error {
+	defer a.close()
+	if err := store.WaitReady(ctx, a.redis, a.log, a.cfg.Redis.StartTimeout); err != nil {
+		return err
+	}
+	failed := make(chan error, 1)
+	a.compose(failed)
+	started, err := a.start(ctx)
+	if err == nil {
+		ready()
+		select {
+		case <-ctx.Done():
+			a.log.Info("stopping")
+		case err = <-failed:
+		}
+	}
+	return errors.Join(err, a.stop(started))
+}
+
+// compose lists the parts of the process's roles in the order of their start.
+func (a *App) compose(failed chan<- error) {
+	if a.has(configs.RoleScheduler) {
+		h := engine.NewHousekeeper(a.redis, a.log)
+		a.parts = append(a.parts, part{"scheduler", h.Start, h.Stop})
+	}
+	if a.has(configs.RoleWorker) {
+		a.composeWorker()
+	}
+	if a.serves() {
+		a.composeHTTP(failed)
+	}
+}
+
+func (a *App) composeWorker() {
+	w := a.cfg.Worker
+	if w.Concurrency == 0 {
+		w.Concurrency = perCPU * runtime.GOMAXPROCS(0)
+	}
+	pool := engine.NewPool(engine.PoolOptions{
+		Redis: a.redis, Registry: a.registry, Queues: w.Queues, StrictPriority: w.StrictPriority,
+		Concurrency: w.Concurrency, StopTimeout: w.StopTimeout, CancelGrace: w.CancelGrace,
+		ResultLimit: int(a.cfg.Jobs.ResultLimit), Log: a.log,
+	})
+	announcer := engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, w.Concurrency, w.Queues, a.log)
+	a.parts = append(a.parts, part{"worker", pool.Start, pool.Stop}, part{"announcer", announcer.Start, announcer.Stop})
+}
+
+func (a *App) composeHTTP(failed chan<- error) {
+	catalog := engine.NewCatalog(a.registry, a.redis, a.log)
+	waiters := engine.NewWaiters(a.redis, a.id)
+	eng := engine.New(engine.Options{
+		Redis: a.redis, Catalog: catalog, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log,
+		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
+	})
+	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspect.New(a.redis, a.log)}, failed)
+	a.parts = append(a.parts,
+		part{"engine", func(context.Context) error { return nil }, func(context.Context) error { eng.Stop(); return nil }},
+		part{"waiters",
+			func(ctx context.Context) error { waiters.Start(ctx); return nil },
+			func(context.Context) error { waiters.Stop(); return nil }},
+		part{"http", web.start, web.stop},
+	)
+}
+
+// start starts the parts in order and returns those that run.
+func (a *App) start(ctx context.Context) ([]part, error) {
+	for i, p := range a.parts {
+		if err := p.start(ctx); err != nil {
+			return a.parts[:i], fmt.Errorf("start %s: %w", p.name, err)
+		}
+	}
+	return a.parts, nil
+}
+
+// stop stops the parts in reverse order. Each part bounds its own stop.
+func (a *App) stop(started []part) error {
+	var errs []error
+	for _, p := range slices.Backward(started) {
+		begin := time.Now()
+		if err := p.stop(context.Background()); err != nil {
+			errs = append(errs, fmt.Errorf("stop %s: %w", p.name, err))
+		}
+		a.log.Debug("stopped", "part", p.name, "took", time.Since(begin))
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) close() {
+	if a.listener != nil {
+		_ = a.listener.Close() // closed already when HTTP has stopped
+	}
+	if err := a.redis.Close(); err != nil {
+		a.log.Debug("redis connection not closed cleanly", "error", err)
+	}
+}
+
+func (a *App) has(role string) bool { return slices.Contains(a.cfg.Roles, role) }
+
+func (a *App) serves() bool { return a.has(configs.RoleAPI) || a.has(configs.RoleDashboard) }

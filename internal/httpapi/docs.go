@@ -1,0 +1,38 @@
+package httpapi
+
+import (
+	"context"
+	"embed"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/labstack/echo/v4"
+)
+
+//go:embed docs/index.html docs/start.js docs/swagger-ui.css docs/swagger-ui-bundle.js
+var docsFiles embed.FS
+
+// docsPolicy lets the page load its own files and call this server, nothing else.
+const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (s *server) registerDocs(e *echo.Echo, api huma.API) {
+	e.GET("/openapi.json", func(c echo.Context) error {
+		doc, err := s.openAPI(c.Request().Context(), api.OpenAPI())
+		if err != nil {
+			return err
+		}
+		return c.JSONBlob(http.StatusOK, doc)
+	})
+	e.GET("/docs", func(c echo.Context) error { return docsFile(c, "index.html") })
+	e.GET("/docs/:file", func(c echo.Context) error { return docsFile(c, c.Param("file")) })
+}
+
+func docsFile(c echo.Context, name string) error {
+	h := c.Response().Header()
+	h.Set("Content-Security-Policy", docsPolicy)
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Cache-Control", "max-age=3600")
+	r := c.Request().WithContext(context.WithoutCancel(c.Request().Context()))
+	http.ServeFileFS(c.Response(), r, docsFiles, "docs/"+name)
+	return nil
+}

@@ -1,0 +1,88 @@
+package httpapi
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"legwork/client"
+)
+
+type listInput struct {
+	State  string `query:"state" doc:"Only jobs in this state"`
+	Queue  string `query:"queue" doc:"Only jobs of this queue"`
+	Type   string `query:"type" doc:"Only jobs of this type"`
+	Tag    string `query:"tag" doc:"Only jobs with this tag"`
+	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500"`
+	Cursor string `query:"cursor" doc:"next_cursor of the page before"`
+}
+
+type jobInput struct {
+	ID string `path:"id" doc:"Job id"`
+}
+
+type (
+	jobListOutput struct{ Body client.JobList }
+	jobOutput     struct{ Body client.Job }
+)
+
+func (s *server) registerJobs(api huma.API) {
+	huma.Register(api, huma.Operation{
+		OperationID: "list-jobs", Method: http.MethodGet, Path: "/v1/jobs", Tags: []string{"Jobs"}, Summary: "List jobs",
+		Description: "By state (active, pending, scheduled, retry, archived, completed), then by queue, then the newest first; while scheduled or waiting for a retry, the next due first. With a type or tag filter a page may be short although more follow: go on while there is a next_cursor.",
+		Errors:      []int{422, 503},
+	}, func(ctx context.Context, in *listInput) (*jobListOutput, error) {
+		ctx, cancel := s.bounded(ctx)
+		defer cancel()
+		list, err := s.Inspector.Jobs(ctx, client.JobFilter(*in))
+		if err != nil {
+			return nil, s.fail(ctx, err)
+		}
+		return &jobListOutput{*list}, nil
+	})
+	huma.Register(api, s.jobOperation("get-job", http.MethodGet, "", "Show a job"), s.onJob(s.Inspector.Job))
+	for _, a := range []struct {
+		name, summary string
+		act           func(context.Context, string) (*client.Job, error)
+	}{
+		{"retry", "Run a job now; a dead letter or a completed job starts with fresh attempts", s.Inspector.Retry},
+		{"cancel", "Cancel a job; one that runs is asked to end, and is archived when its handler returns an error", s.Inspector.Cancel},
+		{"archive", "Make a waiting job a dead letter", s.Inspector.Archive},
+	} {
+		huma.Register(api, s.jobOperation(a.name+"-job", http.MethodPost, "/"+a.name, a.summary), s.onJob(a.act))
+	}
+	huma.Register(api, s.jobOperation("delete-job", http.MethodDelete, "", "Delete a job that is not running"),
+		func(ctx context.Context, in *jobInput) (*struct{}, error) {
+			ctx, cancel := s.bounded(ctx)
+			defer cancel()
+			if err := s.Inspector.Delete(ctx, in.ID); err != nil {
+				return nil, s.fail(ctx, err)
+			}
+			return nil, nil
+		})
+}
+
+func (s *server) jobOperation(id, method, suffix, summary string) huma.Operation {
+	op := huma.Operation{
+		OperationID: id, Method: method, Path: "/v1/jobs/{id}" + suffix, Tags: []string{"Jobs"}, Summary: summary,
+		Errors: []int{404, 409, 503},
+	}
+	if method == http.MethodDelete {
+		op.DefaultStatus = http.StatusNoContent
+	}
+	return op
+}
+
+// onJob makes a huma handler of an action on one job.
+func (s *server) onJob(act func(context.Context, string) (*client.Job, error)) func(context.Context, *jobInput) (*jobOutput, error) {
+	return func(ctx context.Context, in *jobInput) (*jobOutput, error) {
+		ctx, cancel := s.bounded(ctx)
+		defer cancel()
+		job, err := act(ctx, in.ID)
+		if err != nil {
+			return nil, s.fail(ctx, err)
+		}
+		return &jobOutput{*job}, nil
+	}
+}

@@ -1,0 +1,97 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humaecho"
+	"github.com/labstack/echo/v4"
+
+	"legwork/internal/engine"
+	"legwork/internal/inspect"
+)
+
+// Options configures the API. All fields but Version are required.
+type Options struct {
+	Engine    *engine.Engine
+	Catalog   *engine.Catalog
+	Inspector *inspect.Inspector
+	Waiters   *engine.Waiters
+	// Ping asks Redis for a sign of life.
+	Ping func(ctx context.Context) error
+	// BodyLimit and BatchBodyLimit bound request bodies, in bytes.
+	BodyLimit, BatchBodyLimit int64
+	// BatchLimit bounds the jobs of one batch.
+	BatchLimit int
+	// RequestTimeout bounds one operation against Redis.
+	RequestTimeout time.Duration
+	Version        string
+	Log            *slog.Logger
+}
+
+type server struct {
+	Options
+	log         *slog.Logger
+	unavailable *outage
+}
+
+// New returns the handler of every path of the API: /v1, /openapi.json, /docs,
+// /healthz and /readyz.
+func New(o Options) http.Handler {
+	s := &server{Options: o, log: o.Log, unavailable: &outage{}}
+	e := echo.New()
+	e.HTTPErrorHandler = fromEcho(o.Log)
+	e.Use(recoverPanics, secure)
+	api := humaecho.New(e, humaConfig(o.Version))
+	s.registerEnqueue(api)
+	s.registerJobs(api)
+	s.registerQueues(api)
+	s.registerTypes(api)
+	s.registerHealth(api)
+	s.registerDocs(e, api)
+	return e
+}
+
+func humaConfig(version string) huma.Config {
+	c := huma.DefaultConfig("Legwork", version)
+	c.Info.Description = "Background jobs over HTTP: post a typed job, and a worker runs the function registered for its type."
+	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
+	c.CreateHooks = nil // no $schema member in answers
+	c.Transformers = []huma.Transformer{fromHuma}
+	c.RejectUnknownQueryParameters = true
+	c.Tags = []*huma.Tag{{Name: "Jobs"}, {Name: "Queues"}, {Name: "Types"}, {Name: "Health"}}
+	return c
+}
+
+// recoverPanics turns a panic of a handler into an error, which becomes a 500
+// and a log line with the stack.
+func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) (err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			}
+		}()
+		return next(c)
+	}
+}
+
+// secure sets the headers that every answer carries.
+func secure(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		h := c.Response().Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		return next(c)
+	}
+}
+
+// bounded gives one operation against Redis its end.
+func (s *server) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, s.RequestTimeout)
+}
