@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strings"
 
 	reflector "github.com/invopop/jsonschema"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -68,6 +69,10 @@ func schemaOf(t reflect.Type) (*Schema, error) {
 	return CompileSchema(raw)
 }
 
+// rootName stands for the root type among a schema's definitions. The root is
+// not listed there, so a type that contains itself refers to the document.
+const rootName = "@root"
+
 // reflectSchema derives the JSON Schema of a Go type. The reflector panics on
 // types that JSON cannot hold (channels, functions), which becomes an error.
 func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
@@ -76,6 +81,39 @@ func reflectSchema(t reflect.Type) (raw json.RawMessage, err error) {
 			err = fmt.Errorf("%v", p)
 		}
 	}()
-	r := reflector.Reflector{Anonymous: true, ExpandedStruct: true}
-	return json.Marshal(r.ReflectFromType(t))
+	r := reflector.Reflector{Anonymous: true, ExpandedStruct: true, Namer: namer(t)}
+	raw, err = json.Marshal(r.ReflectFromType(t))
+	return bytes.ReplaceAll(raw, []byte(`"$ref":"#/$defs/`+rootName+`"`), []byte(`"$ref":"#"`)), err
+}
+
+// namer names definitions after their types; types of the same name in
+// different packages are numbered.
+func namer(root reflect.Type) func(reflect.Type) string {
+	if root.Kind() == reflect.Pointer {
+		root = root.Elem()
+	}
+	taken := map[string]reflect.Type{}
+	return func(t reflect.Type) string {
+		if t == root {
+			return rootName
+		}
+		base := strings.Map(plainName, t.Name())
+		name := base
+		for n := 2; taken[name] != nil && taken[name] != t; n++ {
+			name = fmt.Sprintf("%s%d", base, n)
+		}
+		if name != "" {
+			taken[name] = t
+		}
+		return name
+	}
+}
+
+// plainName keeps what needs no escaping in a reference: the name of a generic
+// type has brackets and import paths in it.
+func plainName(r rune) rune {
+	if r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' {
+		return r
+	}
+	return '_'
 }

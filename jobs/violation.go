@@ -57,7 +57,7 @@ func collect(e *jsonschema.ValidationError, out *[]FieldError) {
 func describe(k jsonschema.ErrorKind) string {
 	switch k := k.(type) {
 	case *kind.Type:
-		return fmt.Sprintf("must be %s, not %s", strings.Join(k.Want, " or "), k.Got)
+		return fmt.Sprintf("must be %s, not %s", strings.Join(slices.Sorted(slices.Values(k.Want)), " or "), k.Got)
 	case *kind.Enum:
 		return "must be one of " + list(k.Want)
 	case *kind.Const:
