@@ -3,6 +3,7 @@ package cmd
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"legwork/configs"
+	"legwork/internal/store"
 	"legwork/jobs"
 )
 
@@ -28,6 +30,7 @@ func Main(register func(r *jobs.Registry)) {
 // MainWithConfig is [Main] for handlers that need the configuration, such as
 // those that Legwork ships.
 func MainWithConfig(register func(r *jobs.Registry, c configs.Config)) {
+	store.LogTo(slog.Default())
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	code := run(ctx, processEnvironment(), os.Environ(), register)

@@ -43,7 +43,6 @@ file, an environment variable (LEGWORK_...) and a flag; flags win.`,
 
 // serve runs the process until ctx ends; ready is called once it works.
 func (p *program) serve(ctx context.Context, cfg configs.Config, log *slog.Logger, ready func(*app.App)) error {
-	store.LogTo(log)
 	a, err := app.New(app.Options{Config: cfg, Registry: p.registry(cfg), Version: readBuild().Version, Log: log})
 	if err != nil {
 		return withExit(exitOfStart(err), err)

@@ -2,9 +2,6 @@
 // line, with the job types that Legwork ships.
 package main
 
-import (
-	"legwork/cmd"
-	"legwork/handlers"
-)
+import "legwork/cmd"
 
-func main() { cmd.MainWithConfig(handlers.Register) }
+func main() { cmd.MainWithConfig(cmd.Shipped) }
