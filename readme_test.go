@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"legwork/client"
 )
 
 // step is one block of commands of the README and what its marker says of it.
@@ -42,7 +44,7 @@ func TestReadme(t *testing.T) {
 		t.Fatalf("%d steps found in the README; has its form changed?", len(steps))
 	}
 	for _, s := range steps {
-		s.commands = strings.ReplaceAll(s.commands, "127.0.0.1:8080", addr)
+		s.commands = strings.ReplaceAll(s.commands, strings.TrimPrefix(client.BaseURLDefault, "http://"), addr)
 		if s.background {
 			start(t, dir, addr, s)
 			continue
