@@ -6,38 +6,41 @@ import (
 	"time"
 )
 
-// coalesceMax bounds the jobs of one coalesced write.
+// coalesceMax bounds the items of one coalesced write.
 const coalesceMax = 256
 
-// coalescer merges the single jobs that callers enqueue at the same time into
-// one write: while a write is under way, the next one gathers. Alone, a job
-// goes out at once.
-type coalescer struct {
-	write   func(ctx context.Context, entries []*entry)
+// coalescer merges what callers want written at the same time into one write:
+// while a write is under way, the next one gathers. Alone, an item goes out at
+// once. The write leaves each item's error in the item.
+type coalescer[T any] struct {
+	write   func(ctx context.Context, items []T)
 	timeout time.Duration // of one write
-	waiting chan *single
+	waiting chan *single[T]
 	quit    chan struct{}
 	stop    sync.Once
 	done    sync.WaitGroup
 }
 
-// single is one caller's job and where it waits.
-type single struct {
-	entry  *entry
-	ctx    context.Context
-	stored chan struct{}
+// single is one caller's item and where it waits.
+type single[T any] struct {
+	item    T
+	ctx     context.Context
+	written chan error
 }
 
-func newCoalescer(write func(context.Context, []*entry), timeout time.Duration) *coalescer {
-	c := &coalescer{write: write, timeout: timeout, waiting: make(chan *single), quit: make(chan struct{})}
-	c.done.Go(c.run)
-	return c
+func newCoalescer[T any](write func(context.Context, []T), timeout time.Duration) *coalescer[T] {
+	return &coalescer[T]{write: write, timeout: timeout, waiting: make(chan *single[T]), quit: make(chan struct{})}
 }
 
-// put writes the entry together with whatever else waits, and returns when it
-// is stored or ctx ends. After ctx has ended the entry may still be stored.
-func (c *coalescer) put(ctx context.Context, e *entry) error {
-	s := &single{entry: e, ctx: ctx, stored: make(chan struct{})}
+// start begins to write; until then, items wait.
+func (c *coalescer[T]) start() { c.done.Go(c.run) }
+
+// put writes the item together with whatever else waits. It returns nil when a
+// write that had the item in it has returned, and else why none will: ctx has
+// ended, or the coalescer was closed. When ctx ends during the write, the item
+// may still be written, and belongs to the write until then.
+func (c *coalescer[T]) put(ctx context.Context, item T) error {
+	s := &single[T]{item: item, ctx: ctx, written: make(chan error, 1)}
 	select {
 	case c.waiting <- s:
 	case <-ctx.Done():
@@ -46,20 +49,20 @@ func (c *coalescer) put(ctx context.Context, e *entry) error {
 		return errStopped
 	}
 	select {
-	case <-s.stored:
-		return e.err
+	case err := <-s.written:
+		return err
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// close lets the write under way finish and refuses new entries.
-func (c *coalescer) close() {
+// close lets the write under way finish and refuses new items.
+func (c *coalescer[T]) close() {
 	c.stop.Do(func() { close(c.quit) })
 	c.done.Wait()
 }
 
-func (c *coalescer) run() {
+func (c *coalescer[T]) run() {
 	for {
 		select {
 		case first := <-c.waiting:
@@ -71,8 +74,8 @@ func (c *coalescer) run() {
 }
 
 // gather takes what waits right now, without waiting for more.
-func (c *coalescer) gather(first *single) []*single {
-	batch := []*single{first}
+func (c *coalescer[T]) gather(first *single[T]) []*single[T] {
+	batch := []*single[T]{first}
 	for len(batch) < coalesceMax {
 		select {
 		case s := <-c.waiting:
@@ -84,22 +87,20 @@ func (c *coalescer) gather(first *single) []*single {
 	return batch
 }
 
-// flush writes the batch. Jobs whose callers have gone are not written.
-func (c *coalescer) flush(batch []*single) {
-	entries := make([]*entry, 0, len(batch))
+// flush writes the batch. Items whose callers have gone are not written.
+func (c *coalescer[T]) flush(batch []*single[T]) {
+	items := make([]T, 0, len(batch))
 	for _, s := range batch {
-		if err := s.ctx.Err(); err != nil {
-			s.entry.err = err
-			continue
+		if s.ctx.Err() == nil {
+			items = append(items, s.item)
 		}
-		entries = append(entries, s.entry)
 	}
-	if len(entries) > 0 {
+	if len(items) > 0 {
 		ctx, cancel := context.WithTimeout(context.Background(), c.timeout)
-		c.write(ctx, entries)
+		c.write(ctx, items)
 		cancel()
 	}
 	for _, s := range batch {
-		close(s.stored)
+		s.written <- s.ctx.Err()
 	}
 }

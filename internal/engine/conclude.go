@@ -48,8 +48,11 @@ func (p *Pool) conclude(ctx context.Context, r *run, out outcome, err error) err
 		p.outcomes.put(r.id, out)
 		return &failure{text: text, tell: asynq.RevokeTask}
 	}
-	p.outcomes.put(r.id, out)
 	f := p.failed(ctx, r, d, text, err)
+	if f.tell == nil {
+		out.due = time.Now().Add(f.delay)
+	}
+	p.outcomes.put(r.id, out)
 	r.log.WarnContext(ctx, "attempt failed", "error", f.text, "retry_in", f.delay.Round(time.Millisecond), "final", f.tell != nil || r.attempt > r.max)
 	return f
 }
@@ -83,15 +86,13 @@ func (p *Pool) cancelAsked(ctx context.Context, r *run) bool {
 }
 
 // retryDelay is asynq's RetryDelayFunc: n is the number of retries used so far.
-// asynq cuts the time of the next attempt to a whole second, so the delay is
-// stretched to the next one: never early.
+// The seam sets the exact time of attempts that failed here; what is left are
+// those whose lease has ended.
 func (p *Pool) retryDelay(n int, err error, task *asynq.Task) time.Duration {
-	delay := p.backoff(task.Type()).Delay(n + 1)
 	if f, ok := errors.AsType[*failure](err); ok {
-		delay = f.delay
+		return f.delay
 	}
-	now := time.Now()
-	return time.Unix(ceilUnix(now.Add(delay)), 0).Add(time.Millisecond).Sub(now)
+	return p.backoff(task.Type()).Delay(n + 1)
 }
 
 func (p *Pool) backoff(name string) jobs.Backoff {

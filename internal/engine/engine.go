@@ -37,7 +37,7 @@ type Engine struct {
 	timeout time.Duration
 	writer  *writer
 	claims  claims
-	singles *coalescer
+	singles *coalescer[*entry]
 	log     *slog.Logger
 }
 
@@ -57,10 +57,12 @@ func New(o Options) *Engine {
 		o.Log = slog.Default()
 	}
 	w := newWriter(o.Redis)
-	return &Engine{
+	e := &Engine{
 		catalog: o.Catalog, limits: o.Limits.withDefaults(), timeout: o.RequestTimeout, log: o.Log,
 		writer: w, claims: claims{o.Redis}, singles: newCoalescer(w.write, o.RequestTimeout),
 	}
+	e.singles.start()
+	return e
 }
 
 // Stop lets the write under way finish and refuses further jobs.
@@ -137,7 +139,10 @@ func (e *Engine) accept(ctx context.Context, r *client.Enqueue, waiter string) (
 // unless its id has to be claimed first.
 func (e *Engine) storeOne(ctx context.Context, en *entry) error {
 	if !en.chosen {
-		return e.singles.put(ctx, en)
+		if err := e.singles.put(ctx, en); err != nil {
+			return err
+		}
+		return en.err
 	}
 	e.storeClaimed(ctx, []*entry{en})
 	return en.err
@@ -184,7 +189,7 @@ func (e *Engine) storeClaimed(ctx context.Context, entries []*entry) {
 
 func receipt(e *entry) *Receipt {
 	r := &Receipt{Message: e.msg, State: jobs.StatePending}
-	if e.due > 0 {
+	if e.due != "0" {
 		r.State, r.Due = jobs.StateScheduled, time.UnixMicro(e.msg.Meta().RunAt).UTC()
 	}
 	return r

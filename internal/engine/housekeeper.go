@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	keepEvery  = time.Second
-	forwardMax = 500 // jobs moved by one call
-	expireMax  = 500 // jobs deleted by one call
+	keepEvery = time.Second
+	expireMax = 500 // jobs deleted by one call
 )
 
 // Housekeeper is the scheduler role's care for every queue, also those that no
@@ -89,18 +88,24 @@ func (h *Housekeeper) round(ctx context.Context) error {
 	}
 	var errs []error
 	for _, q := range queues {
-		errs = append(errs, h.tend(ctx, store.KeysOf(q)))
+		errs = append(errs, h.tend(ctx, q))
 	}
 	return errors.Join(errs...)
 }
 
-func (h *Housekeeper) tend(ctx context.Context, k store.Keys) error {
+func (h *Housekeeper) tend(ctx context.Context, queue string) error {
+	k := store.KeysOf(queue)
 	var errs []error
 	for _, set := range []string{k.Scheduled(), k.Retry()} {
 		errs = append(errs, drain(forwardMax, func() (int, error) {
 			now := time.Now()
 			keys := []string{set, k.Pending()}
-			return h.forward.Run(ctx, h.redis, keys, now.Unix(), now.UnixNano(), k.TaskPrefix(), forwardMax).Int()
+			reply, err := h.forward.Run(ctx, h.redis, keys, unixFraction(now), now.UnixNano(), k.TaskPrefix(), forwardMax, queue, store.ChannelWake).Slice()
+			if err != nil {
+				return 0, err
+			}
+			moved, _ := reply[0].(int64)
+			return int(moved), nil
 		}))
 	}
 	errs = append(errs, drain(expireMax, func() (int, error) {

@@ -20,7 +20,7 @@ const (
 // with asynq's acknowledgement.
 type outcome struct {
 	ending  ending
-	due     time.Time       // endSnooze: when the job may run again
+	due     time.Time       // when the job may run again, after a snooze or a failure
 	result  json.RawMessage // of a completed job
 	discard string          // reason given to jobs.Discard
 	waiter  string          // process to tell that the job has ended

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,8 +26,12 @@ const (
 	// timeoutSlack is how much later than Legwork asynq thinks a job's timeout
 	// ends: the handler's own context always ends first.
 	timeoutSlack = 2 * time.Second
-	pollEvery    = 100 * time.Millisecond
-	forwardEvery = time.Second
+	// leaseTime is asynq's: how long a job is this process's without a heartbeat.
+	leaseTime = 30 * time.Second
+	// pollEvery is how soon asynq asks again after "nothing": the hub makes it wait.
+	pollEvery = 200 * time.Microsecond
+	// forwardEvery is when asynq forwards due jobs: never, the hub does.
+	forwardEvery = 24 * time.Hour
 )
 
 // Causes with which a handler's context ends before its work is done.
@@ -72,6 +77,8 @@ type Pool struct {
 	outcomes    *outcomes
 	server      *asynq.Server
 	listener    *listener
+	hub         *hub
+	seam        *seam
 
 	life    sync.Mutex // held by Start and Stop
 	started bool       // guarded by life
@@ -101,7 +108,10 @@ func NewPool(o PoolOptions) *Pool {
 		resultLimit: o.ResultLimit, log: o.Log, outcomes: newOutcomes(), running: map[string]context.CancelCauseFunc{},
 	}
 	p.listener = newListener(o.Redis, store.ChannelCancel, p.cancel)
-	p.server = asynq.NewServerFromRedisClient(newSeam(o.Redis, p.outcomes, o.Log), asynq.Config{
+	names := slices.Sorted(maps.Keys(o.Queues))
+	p.hub = newHub(o.Redis, names, o.Log)
+	p.seam = newSeam(o.Redis, p.outcomes, p.hub, names, o.Log)
+	p.server = asynq.NewServerFromRedisClient(p.seam, asynq.Config{
 		Concurrency:              o.Concurrency,
 		Queues:                   maps.Clone(o.Queues),
 		StrictPriority:           o.StrictPriority,
@@ -126,7 +136,11 @@ func (p *Pool) Start(ctx context.Context) error {
 		return nil
 	}
 	p.listener.start(ctx)
+	p.hub.start(ctx)
+	p.seam.acker.start()
 	if err := p.server.Start(asynq.HandlerFunc(p.process)); err != nil {
+		p.seam.acker.close()
+		p.hub.stop()
 		p.listener.stop()
 		return err
 	}
@@ -146,7 +160,9 @@ func (p *Pool) Stop(ctx context.Context) error {
 		return nil
 	}
 	p.stopped = true
+	p.hub.close(ctx)
 	p.server.Stop()
+	p.hub.giveBackAll(ctx)
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
@@ -157,6 +173,8 @@ func (p *Pool) Stop(ctx context.Context) error {
 		p.log.WarnContext(ctx, "jobs still running, cancelling them", "jobs", n)
 	}
 	<-drained
+	p.seam.acker.close()
+	p.hub.stop()
 	p.listener.stop()
 	return nil
 }

@@ -16,9 +16,9 @@ import (
 type entry struct {
 	msg     *store.Message
 	encoded []byte
-	due     int64 // Unix seconds; 0 means at once
-	chosen  bool  // the caller chose the id
-	err     error // why it was not stored
+	due     string // Unix seconds with a fraction; "0" means at once
+	chosen  bool   // the caller chose the id
+	err     error  // why it was not stored
 }
 
 // prepare checks a request and turns it into an entry with the type's defaults.
@@ -52,17 +52,15 @@ func (e *Engine) prepare(def *jobs.Definition, r *client.Enqueue, waiter string,
 	msg.Timeout = ceilSeconds(timeout + timeoutSlack)
 	msg.Retention = ceilSeconds(retention)
 	meta := store.Meta{Created: now.UnixMicro(), Timeout: timeout.Milliseconds(), Tags: r.Tags, Waiter: waiter}
-	out := &entry{msg: msg, chosen: r.ID != ""}
+	out := &entry{msg: msg, chosen: r.ID != "", due: "0"}
 	if runAt.After(now) {
 		meta.RunAt = runAt.UnixMicro()
-		out.due = ceilUnix(runAt)
+		out.due = unixFraction(runAt.Add(time.Microsecond - 1))
 	}
 	if !deadline.IsZero() {
 		meta.Until = deadline.UnixMilli()
 	}
-	if err := msg.SetMeta(meta); err != nil {
-		return nil, err
-	}
+	msg.SetMeta(meta)
 	out.encoded = msg.Encode()
 	return out, nil
 }
@@ -90,12 +88,3 @@ func (e *Engine) payload(def *jobs.Definition, raw json.RawMessage) ([]byte, err
 // ceilSeconds rounds up: asynq counts in whole seconds, and a job must not be
 // cut short by that.
 func ceilSeconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
-
-// ceilUnix rounds up to a whole Unix second: never early.
-func ceilUnix(t time.Time) int64 {
-	s := t.Unix()
-	if t.Nanosecond() > 0 {
-		s++
-	}
-	return s
-}

@@ -112,10 +112,18 @@ func (r *run) bound(ctx context.Context, t *jobs.Type) (context.Context, context
 	return ctx, cancel, nil
 }
 
+// created is the job's creation time.
+func (r *run) created() time.Time {
+	if r.meta.Created > 0 {
+		return time.UnixMicro(r.meta.Created).UTC()
+	}
+	return r.msg.CreatedAt()
+}
+
 func (r *run) scope() jobs.Scope {
 	info := jobs.JobInfo{
 		ID: r.id, Type: r.msg.Type, Queue: r.queue, Attempt: r.attempt, MaxRetries: r.max,
-		CreatedAt: r.msg.CreatedAt(), Headers: r.msg.UserHeaders(), Tags: r.meta.Tags,
+		CreatedAt: r.created(), Headers: r.msg.UserHeaders(), Tags: r.meta.Tags,
 	}
 	return jobs.Scope{Info: info, Logger: r.log, Progress: newProgress(r.log).report}
 }

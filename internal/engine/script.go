@@ -31,6 +31,7 @@ const (
 	scriptRequeue             // gives a job back
 	scriptRetry               // schedules the next attempt
 	scriptArchive             // makes a job a dead letter
+	scriptForward             // makes due jobs pending
 )
 
 // scriptKindOf recognises the scripts that an asynq 0.26.0 server runs, by the
@@ -51,8 +52,9 @@ func scriptKindOf(sha string) scriptKind {
 		return scriptRetry
 	case "9c3b1eb9947ce2ee5304ac013a0a365ec364fd2d":
 		return scriptArchive
-	case "522b1a6ae66fe79ea2f24a9af58798ab71879035", // forward
-		"7c08714194a1ed81153180b36590c51f1ccd7d42", // reclaim aggregation sets
+	case "522b1a6ae66fe79ea2f24a9af58798ab71879035":
+		return scriptForward
+	case "7c08714194a1ed81153180b36590c51f1ccd7d42", // reclaim aggregation sets
 		"49c4326d80c1db9c476da2aa7f4438d03688f82b", // delete expired completed
 		"16988a462595f6ee317be300951533b004f27f5c", // list expired leases
 		"3c8548ad44d0dfcfde50f07ea9271d77f656042c", // write server state

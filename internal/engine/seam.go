@@ -4,8 +4,9 @@ import (
 	"context"
 	"crypto/sha1" //nolint:gosec // the digest that EVALSHA uses
 	"encoding/hex"
-	"errors"
+	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,10 @@ const (
 	ackRetryMin = 50 * time.Millisecond
 	ackRetryMax = time.Second
 	ackTryMax   = 5 * time.Second
+	// The number of keys of asynq's scripts without a unique lock. Jobs that
+	// another asynq client made unique are left to asynq's own scripts.
+	doneKeys     = 5
+	completeKeys = 6
 	// As the age and the size limit of asynq's archive, these keep every dead letter.
 	archiveNoCutoff = -1
 	archiveNoTrim   = int64(1) << 40
@@ -37,14 +42,16 @@ const (
 type seam struct {
 	redis.UniversalClient
 	outcomes *outcomes
-	complete *redis.Script
+	acker    *acker
 	release  *redis.Script
+	hub      *hub
+	queues   []string // of the pool
 	log      *slog.Logger
 	unknown  atomic.Int64 // scripts passed through without being recognised
 }
 
-func newSeam(c redis.UniversalClient, o *outcomes, log *slog.Logger) *seam {
-	return &seam{UniversalClient: c, outcomes: o, complete: luaScript("complete"), release: luaScript("release"), log: log}
+func newSeam(c redis.UniversalClient, o *outcomes, h *hub, queues []string, log *slog.Logger) *seam {
+	return &seam{UniversalClient: c, outcomes: o, hub: h, queues: queues, acker: newAcker(c), release: luaScript("release"), log: log}
 }
 
 // EvalSha is how asynq runs a script that Redis knows.
@@ -67,7 +74,9 @@ type runFunc func(ctx context.Context, args []any) *redis.Cmd
 func (s *seam) eval(ctx context.Context, sha string, keys []string, args []any, run runFunc) *redis.Cmd {
 	switch kind := scriptKindOf(sha); kind {
 	case scriptDequeue:
-		return s.dequeue(ctx, args, run)
+		return s.dequeue(ctx, queueOf(keys))
+	case scriptForward:
+		return intCmd(ctx, 0) // the hub's forwarder does it, on time
 	case scriptDone, scriptComplete, scriptRetry, scriptArchive, scriptRequeue:
 		return s.ack(ctx, kind, keys, args, run)
 	case scriptUnknown:
@@ -76,10 +85,19 @@ func (s *seam) eval(ctx context.Context, sha string, keys []string, args []any, 
 	return run(ctx, args)
 }
 
-func (s *seam) dequeue(ctx context.Context, args []any, run runFunc) *redis.Cmd {
-	cmd := run(ctx, args)
-	if err := cmd.Err(); err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+// dequeue answers for one queue of the pool. After an error it pauses: asynq's
+// dispatcher does not.
+func (s *seam) dequeue(ctx context.Context, queue string) *redis.Cmd {
+	msg, err := s.hub.dequeue(ctx, queue, s.queues)
+	cmd := redis.NewCmd(ctx)
+	switch {
+	case err != nil:
 		time.Sleep(dequeueErrorPause)
+		cmd.SetErr(err)
+	case msg == "":
+		cmd.SetErr(redis.Nil)
+	default:
+		cmd.SetVal(msg)
 	}
 	return cmd
 }
@@ -87,23 +105,41 @@ func (s *seam) dequeue(ctx context.Context, args []any, run runFunc) *redis.Cmd 
 // ack runs an acknowledgement of the job whose id is the first argument.
 func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []any, run runFunc) *redis.Cmd {
 	id, _ := args[0].(string)
-	out := s.outcomes.take(id)
-	switch {
-	case out.ending != endAsAsked && kind == scriptDone:
-		run = s.giveBack(queueOf(keys), out)
-	case kind == scriptRequeue:
-		run = s.giveBack(queueOf(keys), outcome{ending: endRequeue})
-	case kind == scriptComplete:
-		run = s.completeWith(keys, out)
-	case kind == scriptArchive:
-		args = append([]any(nil), args...)
-		args[3], args[4] = archiveNoCutoff, archiveNoTrim
-	}
+	queue, out := queueOf(keys), s.outcomes.take(id)
+	run, args = s.choose(kind, id, queue, keys, args, out, run)
 	cmd, ended := s.sendAgain(ctx, id, args, run)
-	if ended && out.waiter != "" && kind != scriptRetry && out.ending == endAsAsked {
+	switch {
+	case redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT"):
+		s.outcomes.put(id, out) // asynq comes again with the script's text
+	case ended && kind == scriptRetry:
+		at, _ := strconv.ParseFloat(fmt.Sprint(args[2]), 64)
+		s.hub.forwarder.expect(queue, setRetry, timeOfScore(at))
+	case ended && out.waiter != "" && out.ending == endAsAsked:
 		s.tell(ctx, out.waiter, id)
 	}
 	return cmd
+}
+
+// choose returns what to run for an acknowledgement of asynq's, and with what.
+func (s *seam) choose(kind scriptKind, id, queue string, keys []string, args []any, out outcome, run runFunc) (runFunc, []any) {
+	switch {
+	case out.ending != endAsAsked && kind == scriptDone:
+		return s.giveBack(queue, out), args
+	case kind == scriptRequeue:
+		return s.giveBack(queue, outcome{ending: endRequeue}), args
+	case kind == scriptComplete && len(keys) == completeKeys:
+		return s.finish(ended{id: id, queue: queue, dayKey: keys[4], statsEnd: args[1], until: args[2], message: args[3]}, out), args
+	case kind == scriptDone && len(keys) == doneKeys:
+		return s.finish(ended{id: id, queue: queue, dayKey: keys[3], statsEnd: args[1], until: "0", message: ""}, out), args
+	case kind == scriptRetry && !out.due.IsZero():
+		// asynq cuts the time to the second, which may be early.
+		args = slices.Clone(args)
+		args[2] = unixFraction(out.due)
+	case kind == scriptArchive:
+		args = slices.Clone(args)
+		args[3], args[4] = archiveNoCutoff, archiveNoTrim
+	}
+	return run, args
 }
 
 // sendAgain repeats an acknowledgement that Redis may not have got, within the
@@ -137,18 +173,25 @@ func (s *seam) sendAgain(ctx context.Context, id string, args []any, run runFunc
 	}
 }
 
-// completeWith replaces asynq's complete script by one that stores the result.
-func (s *seam) completeWith(keys []string, out outcome) runFunc {
-	field, value := "", any("")
+// finish replaces asynq's done and complete scripts by one that ends many jobs
+// at once and stores their results.
+func (s *seam) finish(job ended, out outcome) runFunc {
 	switch {
 	case out.discard != "":
-		field, value = store.FieldDiscarded, out.discard
+		job.field, job.value = store.FieldDiscarded, out.discard
 	case out.result != nil:
-		field, value = store.FieldResult, []byte(out.result)
+		job.field, job.value = store.FieldResult, []byte(out.result)
+	default:
+		job.value = ""
 	}
-	return func(ctx context.Context, args []any) *redis.Cmd {
-		all := append(append([]any(nil), args...), time.Now().UnixMilli(), field, value)
-		return s.complete.Run(ctx, s.UniversalClient, keys, all...)
+	return func(ctx context.Context, _ []any) *redis.Cmd {
+		try := job // a try whose caller has gone still belongs to its write
+		if err := s.acker.ack(ctx, &try); err != nil {
+			cmd := redis.NewCmd(ctx)
+			cmd.SetErr(err)
+			return cmd
+		}
+		return okCmd(ctx)
 	}
 }
 
@@ -159,10 +202,10 @@ func (s *seam) giveBack(queue string, out outcome) runFunc {
 		id, _ := args[0].(string)
 		due := "0"
 		if out.ending == endSnooze {
-			due = strconv.FormatInt(ceilUnix(out.due), 10)
+			due = unixFraction(out.due)
 		}
 		keys := []string{k.Active(), k.Lease(), k.Pending(), k.Scheduled(), k.Task(id)}
-		return s.release.Run(ctx, s.UniversalClient, keys, id, time.Now().UnixNano(), due)
+		return s.release.Run(ctx, s.UniversalClient, keys, id, time.Now().UnixNano(), due, queue, store.ChannelWake)
 	}
 }
 
@@ -182,5 +225,11 @@ func queueOf(keys []string) string {
 func okCmd(ctx context.Context) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
 	cmd.SetVal("OK")
+	return cmd
+}
+
+func intCmd(ctx context.Context, n int64) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	cmd.SetVal(n)
 	return cmd
 }

@@ -114,8 +114,8 @@ func chunk(entries []*entry) []*scriptCall {
 }
 
 func (c *scriptCall) args(now int64) []any {
-	args := make([]any, 0, 1+3*len(c.entries))
-	args = append(args, now)
+	args := make([]any, 0, 3+3*len(c.entries))
+	args = append(args, now, c.entries[0].msg.Queue, store.ChannelWake)
 	for _, e := range c.entries {
 		args = append(args, e.msg.ID, e.encoded, e.due)
 	}

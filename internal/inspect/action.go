@@ -145,7 +145,8 @@ func (i *Inspector) move(ctx context.Context, r *record, to jobs.State) (bool, e
 	now := time.Now()
 	keys := []string{k.Task(r.id), from, k.State(string(to))}
 	n, err := i.transition.Run(ctx, i.redis, keys,
-		r.id, string(r.state), r.raw, string(to), r.msg.Encode(), now.Unix(), now.UnixNano()).Int()
+		r.id, string(r.state), r.raw, string(to), r.msg.Encode(), now.Unix(), now.UnixNano(),
+		r.queue, store.ChannelWake).Int()
 	return n == 1, err
 }
 

@@ -65,6 +65,9 @@ func (i *Inspector) Resume(ctx context.Context, name string, weights map[string]
 	if err := i.redis.Del(ctx, store.KeysOf(name).Paused()).Err(); err != nil {
 		return nil, wrap("resume the queue", err)
 	}
+	if err := i.redis.Publish(ctx, store.ChannelWake, "w"+name).Err(); err != nil {
+		return nil, wrap("wake the workers of the queue", err)
+	}
 	return i.Queue(ctx, name, weights)
 }
 

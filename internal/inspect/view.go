@@ -68,7 +68,7 @@ func (r *record) view() client.Job {
 		Timeout: client.Duration(meta.Timeout * int64(time.Millisecond)), Retention: client.Duration(r.msg.Retention * int64(time.Second)),
 		Payload: jsonOf(r.msg.Payload), Discarded: r.discarded, LastError: r.msg.Error,
 		Tags: meta.Tags, Headers: r.msg.UserHeaders(),
-		NextRunAt: r.nextRun(meta), FinishedAt: r.finishedAt(),
+		NextRunAt: r.nextRun(), FinishedAt: r.finishedAt(),
 	}
 	j.RunAt = j.CreatedAt
 	if meta.RunAt > 0 {
@@ -98,15 +98,11 @@ func (r *record) attempt() int {
 	return r.msg.Retried
 }
 
-func (r *record) nextRun(meta store.Meta) *time.Time {
+func (r *record) nextRun() *time.Time {
 	if r.due <= 0 || r.state != jobs.StateScheduled && r.state != jobs.StateRetry {
 		return nil
 	}
-	at := time.UnixMicro(int64(r.due * 1e6)).UTC()
-	// The set counts whole seconds; the time that was asked for is finer.
-	if exact := time.UnixMicro(meta.RunAt).UTC(); r.state == jobs.StateScheduled && !exact.After(at) && at.Sub(exact) < time.Second {
-		at = exact
-	}
+	at := time.UnixMicro(int64(r.due*1e6 + 0.5)).UTC()
 	return &at
 }
 

@@ -8,6 +8,7 @@ const (
 	KeyWorkerPrefix  = "legwork:worker:"  // STRING per worker process, expires with it
 	KeyIDClaimPrefix = "legwork:id:"      // STRING per caller-chosen id while it is enqueued
 	ChannelCancel    = "legwork:cancel"   // ids of running jobs to cancel
+	ChannelWake      = "legwork:wake"     // "w" and a queue that has jobs, "d" and one whose earliest start has changed
 	ChannelFinished  = "legwork:finished" // prefix; one channel per waiting process
 )
 

@@ -1,19 +1,13 @@
 package store
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
-
-// MetaHeader is the header of a [Message] that holds its [Meta]. Callers cannot
-// set it: header names that begin with "legwork" are refused at the door.
-const MetaHeader = "legwork"
 
 // Message is a job as asynq 0.26 stores it: the protobuf TaskMessage of its
 // internal/proto/asynq.proto. Times are Unix seconds and durations seconds; 0
@@ -36,41 +30,6 @@ type Message struct {
 	CompletedAt  int64
 }
 
-// Meta is what Legwork knows of a job beyond asynq's message.
-type Meta struct {
-	Created int64    `json:"c"`           // Unix microseconds
-	RunAt   int64    `json:"r,omitempty"` // Unix microseconds; 0 when at once
-	Timeout int64    `json:"to"`          // milliseconds
-	Until   int64    `json:"d,omitempty"` // deadline, Unix milliseconds
-	Tags    []string `json:"t,omitempty"`
-	Waiter  string   `json:"w,omitempty"` // process that wants to hear of the end
-}
-
-// Meta returns the message's own data. A message that another asynq client
-// wrote has none: created is then zero and the timeout is asynq's.
-func (m *Message) Meta() Meta {
-	meta := Meta{Timeout: m.Timeout * 1000, Until: m.Deadline * 1000}
-	if raw, ok := m.Headers[MetaHeader]; ok {
-		if json.Unmarshal([]byte(raw), &meta) != nil {
-			return Meta{Timeout: m.Timeout * 1000, Until: m.Deadline * 1000}
-		}
-	}
-	return meta
-}
-
-// SetMeta stores the message's own data in its headers.
-func (m *Message) SetMeta(meta Meta) error {
-	raw, err := json.Marshal(meta)
-	if err != nil {
-		return fmt.Errorf("encode meta of job %q: %w", m.ID, err)
-	}
-	if m.Headers == nil {
-		m.Headers = make(map[string]string, 1)
-	}
-	m.Headers[MetaHeader] = string(raw)
-	return nil
-}
-
 // UserHeaders returns a copy of the headers that the caller set, or nil.
 func (m *Message) UserHeaders() map[string]string {
 	h := maps.Clone(m.Headers)
@@ -79,15 +38,6 @@ func (m *Message) UserHeaders() map[string]string {
 		return nil
 	}
 	return h
-}
-
-// CreatedAt is when the job was accepted: from its meta, else from a UUIDv7 id,
-// else the zero time.
-func (m *Message) CreatedAt() time.Time {
-	if c := m.Meta().Created; c > 0 {
-		return time.UnixMicro(c).UTC()
-	}
-	return timeOfUUIDv7(m.ID)
 }
 
 // Encode returns the protobuf encoding, with headers in sorted order.

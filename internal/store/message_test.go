@@ -46,19 +46,19 @@ func TestMeta(t *testing.T) {
 	if !m.CreatedAt().IsZero() || m.Meta().Timeout != 30_000 {
 		t.Errorf("without meta: created %s, timeout %d", m.CreatedAt(), m.Meta().Timeout)
 	}
-	want := store.Meta{Created: at.UnixMicro(), Timeout: 1500, Tags: []string{"a"}, Waiter: "w"}
-	if err := m.SetMeta(want); err != nil {
-		t.Fatal(err)
-	}
+	want := store.Meta{Created: at.UnixMicro(), Timeout: 1500, Tags: []string{"a", "-"}, Waiter: "w"}
+	m.SetMeta(want)
 	if diff := cmp.Diff(want, m.Meta()); diff != "" || !m.CreatedAt().Equal(at) {
 		t.Errorf("created %s, meta (want, got):\n%s", m.CreatedAt(), diff)
 	}
 	if diff := cmp.Diff(map[string]string{"tenant": "acme"}, m.UserHeaders()); diff != "" {
 		t.Errorf("user headers (want, got):\n%s", diff)
 	}
-	m.Headers[store.MetaHeader] = "{damaged"
-	if m.Meta().Timeout != 30_000 {
-		t.Errorf("damaged meta = %+v", m.Meta())
+	for _, damaged := range []string{"", "{damaged", "1 2 3", "1 a b c d  ", "2 0 0 0 0  "} {
+		m.Headers[store.MetaHeader] = damaged
+		if m.Meta().Timeout != 30_000 {
+			t.Errorf("damaged meta %q = %+v", damaged, m.Meta())
+		}
 	}
 	old := &store.Message{ID: "01890a5d-ac96-774b-bcce-b302099a8057"}
 	if got := old.CreatedAt().UnixMilli(); got != 0x01890a5dac96 {

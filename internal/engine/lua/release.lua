@@ -1,7 +1,8 @@
 -- Gives an active job back without using up an attempt: to the front of its
 -- queue, or to the scheduled set until a given time.
 -- KEYS: 1 active list, 2 lease set, 3 pending list, 4 scheduled set, 5 task hash
--- ARGV: 1 id, 2 now (Unix ns), 3 due (Unix s, "0" = at once)
+-- ARGV: 1 id, 2 now (Unix ns), 3 due (Unix s with a fraction, "0" = at once),
+--       4 queue, 5 wake channel
 -- Returns OK, or the error NOT FOUND when the job is not active any more.
 -- Cost: O(active) for the list, O(log scheduled).
 if redis.call("LREM", KEYS[1], 1, ARGV[1]) == 0 then
@@ -11,8 +12,10 @@ redis.call("ZREM", KEYS[2], ARGV[1])
 if ARGV[3] == "0" then
 	redis.call("RPUSH", KEYS[3], ARGV[1])
 	redis.call("HSET", KEYS[5], "state", "pending", "pending_since", ARGV[2])
+	redis.call("PUBLISH", ARGV[5], "w" .. ARGV[4])
 else
 	redis.call("ZADD", KEYS[4], ARGV[3], ARGV[1])
 	redis.call("HSET", KEYS[5], "state", "scheduled")
+	redis.call("PUBLISH", ARGV[5], "d" .. ARGV[4])
 end
 return redis.status_reply("OK")

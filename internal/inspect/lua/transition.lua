@@ -2,7 +2,7 @@
 -- the caller has read it.
 -- KEYS: 1 task hash, 2 list or set of the old state, 3 list or set of the new one
 -- ARGV: 1 id, 2 old state, 3 old message, 4 new state, 5 new message,
---       6 now (Unix s), 7 now (Unix ns)
+--       6 now (Unix s), 7 now (Unix ns), 8 queue, 9 wake channel
 -- Returns 1, or 0 when the job has changed in between.
 -- Cost: O(queue length) out of pending, else O(log set).
 if redis.call("HGET", KEYS[1], "state") ~= ARGV[2] or redis.call("HGET", KEYS[1], "msg") ~= ARGV[3] then
@@ -22,6 +22,7 @@ redis.call("HSET", KEYS[1], "msg", ARGV[5], "state", ARGV[4])
 if ARGV[4] == "pending" then
 	redis.call("LPUSH", KEYS[3], ARGV[1])
 	redis.call("HSET", KEYS[1], "pending_since", ARGV[7])
+	redis.call("PUBLISH", ARGV[9], "w" .. ARGV[8])
 else
 	redis.call("ZADD", KEYS[3], ARGV[6], ARGV[1])
 	redis.call("HSET", KEYS[1], "lw_unstarted", "1")

@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"legwork/internal/store"
+)
+
+const (
+	// waitMax bounds how long a dequeue waits before it answers "nothing", so
+	// that asynq's dispatcher notices a stop.
+	waitMax = 250 * time.Millisecond
+	// peekEvery is how often the hub looks for itself: at jobs of producers that
+	// do not wake it, and after a lost wake-up.
+	peekEvery = time.Second
+	// peekTimes is how many looks go by for one that also reads start times.
+	peekTimes = 3
+	// bufferedMax is how long a taken job may wait for a free slot before it is
+	// given back to other processes.
+	bufferedMax = 50 * time.Millisecond
+	// prefetchMax bounds the jobs taken at once.
+	prefetchMax = 100
+	// prefetchQuick is the time within which a full take must have been used up
+	// for the next one to be larger.
+	prefetchQuick = 20 * time.Millisecond
+)
+
+// hub knows which queues may hold jobs, so that an idle pool waits for a word
+// instead of asking Redis again and again. A queue is asked only while it is
+// dirty: it was never asked, somebody woke it, or the last answer left jobs
+// behind.
+//
+//	wake(queue) --> dirty --> take --> jobs left? --> dirty
+//	                                `-> none ------> clean: dequeues wait
+type hub struct {
+	redis redis.UniversalClient
+	log   *slog.Logger
+	takes *redis.Script
+	gives *redis.Script
+
+	mu      sync.Mutex
+	lanes   map[string]*lane // guarded by mu
+	waiting []*waiter        // guarded by mu; the last one is woken first
+	closed  bool             // guarded by mu; nothing is taken any more
+
+	forwarder *forwarder
+	listener  *listener
+	cancel    context.CancelFunc
+	done      sync.WaitGroup
+}
+
+// lane is one queue as the hub knows it. Guarded by the hub's mu.
+type lane struct {
+	keys     store.Keys
+	queue    string
+	dirty    bool    // may hold jobs
+	taking   bool    // somebody is asking Redis
+	buffer   []taken // jobs taken and not handed out, the oldest first
+	prefetch int     // how many jobs to take next time
+	tookAt   time.Time
+}
+
+// taken is a job that this process holds.
+type taken struct{ id, msg string }
+
+// waiter is a dequeue that waits for work in one of its queues.
+type waiter struct {
+	queues []string
+	woken  chan string // gets the queue's name; buffered
+}
+
+func newHub(c redis.UniversalClient, queues []string, log *slog.Logger) *hub {
+	h := &hub{
+		redis: c, log: log, takes: luaScript("take"), gives: luaScript("giveback"),
+		lanes: map[string]*lane{},
+	}
+	for _, q := range queues {
+		h.lanes[q] = &lane{keys: store.KeysOf(q), queue: q, dirty: true, prefetch: 1}
+	}
+	h.forwarder = newForwarder(c, h)
+	h.listener = newListener(c, store.ChannelWake, h.hear)
+	return h
+}
+
+func (h *hub) start(ctx context.Context) {
+	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	h.listener.start(ctx)
+	h.done.Go(func() { h.look(ctx) })
+	h.done.Go(func() { h.forwarder.run(ctx) })
+}
+
+// close makes dequeues answer "nothing" and gives back what nobody will start.
+func (h *hub) close(ctx context.Context) {
+	h.mu.Lock()
+	h.closed = true
+	for _, w := range h.waiting {
+		w.woken <- ""
+	}
+	h.waiting = nil
+	h.mu.Unlock()
+	h.giveBackAll(ctx)
+}
+
+// stop ends the hub's goroutines.
+func (h *hub) stop() {
+	h.cancel()
+	h.done.Wait()
+	h.listener.stop()
+}
+
+// hear reads a message of the wake channel: "w" and a queue that has become
+// non-empty, or "d" and a queue whose earliest start time has changed.
+func (h *hub) hear(message string) {
+	if message == "" {
+		return
+	}
+	switch kind, queue := message[0], message[1:]; kind {
+	case 'w':
+		h.wake(queue)
+	case 'd':
+		h.forwarder.look(queue)
+	}
+}
+
+// wake marks the queue as one that may hold jobs and wakes one dequeue that
+// waits for it. When none waits, the next dequeue finds the mark.
+func (h *hub) wake(queue string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.lanes[queue]; l != nil {
+		l.dirty = true
+		h.wakeOne(queue)
+	}
+}
+
+// wakeOne wakes the waiter that came last: the pool that was busy last. The
+// caller holds mu.
+func (h *hub) wakeOne(queue string) {
+	for i, w := range slices.Backward(h.waiting) {
+		if slices.Contains(w.queues, queue) {
+			h.waiting = slices.Delete(h.waiting, i, i+1)
+			w.woken <- queue
+			return
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// look asks from time to time how every queue stands.
+func (h *hub) look(ctx context.Context) {
+	tick := time.NewTicker(peekEvery)
+	defer tick.Stop()
+	for round := 0; ; round++ {
+		if err := h.peek(ctx, round%peekTimes == 0); err != nil && ctx.Err() == nil {
+			h.log.Debug("queues not looked at, trying again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// peek looks for pending jobs in every queue, and with times also for the
+// earliest time in its sets: one round trip, one or three commands per queue.
+func (h *hub) peek(ctx context.Context, times bool) error {
+	ctx, cancel := context.WithTimeout(ctx, ackTryMax)
+	defer cancel()
+	pipe := h.redis.Pipeline()
+	pending := map[string]*redis.IntCmd{}
+	sets := map[string][setCount]*redis.ZSliceCmd{}
+	for q, l := range h.lanes { // the map itself never changes
+		pending[q] = pipe.LLen(ctx, l.keys.Pending())
+		if times {
+			sets[q] = [setCount]*redis.ZSliceCmd{
+				setScheduled: pipe.ZRangeWithScores(ctx, l.keys.Scheduled(), 0, 0),
+				setRetry:     pipe.ZRangeWithScores(ctx, l.keys.Retry(), 0, 0),
+			}
+		}
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return err
+	}
+	for q, n := range pending {
+		if n.Val() > 0 {
+			h.wake(q)
+		}
+	}
+	for q, pair := range sets {
+		for set, cmd := range pair {
+			at := time.Time{}
+			if first := cmd.Val(); len(first) > 0 {
+				at = timeOfScore(first[0].Score)
+			}
+			h.forwarder.note(q, set, at)
+		}
+	}
+	return nil
+}

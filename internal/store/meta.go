@@ -1,0 +1,88 @@
+package store
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// MetaHeader is the header of a [Message] that holds its [Meta]. Callers cannot
+// set it: header names that begin with "legwork" are refused at the door.
+const MetaHeader = "legwork"
+
+// metaForm begins an encoded Meta, so that a later form can be told apart.
+const metaForm = "1"
+
+// Meta is what Legwork knows of a job beyond asynq's message.
+type Meta struct {
+	Created int64    // Unix microseconds
+	RunAt   int64    // Unix microseconds; 0 when at once
+	Timeout int64    // milliseconds
+	Until   int64    // deadline, Unix milliseconds; 0 when none
+	Waiter  string   // process that wants to hear of the end, or ""
+	Tags    []string // without spaces and commas
+}
+
+// encode writes the meta as words: form, created, run at, timeout, until, waiter
+// and tags; a word may be empty. It is read for every job that starts,
+// so it is not JSON.
+func (m Meta) encode() string {
+	b := make([]byte, 0, 64)
+	b = append(b, metaForm...)
+	for _, n := range []int64{m.Created, m.RunAt, m.Timeout, m.Until} {
+		b = strconv.AppendInt(append(b, ' '), n, 10)
+	}
+	for _, word := range []string{m.Waiter, strings.Join(m.Tags, ",")} {
+		b = append(append(b, ' '), word...)
+	}
+	return string(b)
+}
+
+func decodeMeta(text string) (Meta, error) {
+	words := strings.Split(text, " ")
+	if len(words) != 7 || words[0] != metaForm {
+		return Meta{}, fmt.Errorf("%w: meta of an unknown form", ErrCorrupt)
+	}
+	var m Meta
+	for i, into := range []*int64{&m.Created, &m.RunAt, &m.Timeout, &m.Until} {
+		n, err := strconv.ParseInt(words[i+1], 10, 64)
+		if err != nil {
+			return Meta{}, fmt.Errorf("%w: meta: %w", ErrCorrupt, err)
+		}
+		*into = n
+	}
+	m.Waiter = words[5]
+	if words[6] != "" {
+		m.Tags = strings.Split(words[6], ",")
+	}
+	return m, nil
+}
+
+// Meta returns the message's own data. A message that another asynq client
+// wrote has none: created is then zero and the timeout is asynq's.
+func (m *Message) Meta() Meta {
+	if text, ok := m.Headers[MetaHeader]; ok {
+		if meta, err := decodeMeta(text); err == nil {
+			return meta
+		}
+	}
+	return Meta{Timeout: m.Timeout * 1000, Until: m.Deadline * 1000}
+}
+
+// SetMeta stores the message's own data in its headers.
+func (m *Message) SetMeta(meta Meta) {
+	if m.Headers == nil {
+		m.Headers = make(map[string]string, 1)
+	}
+	m.Headers[MetaHeader] = meta.encode()
+}
+
+// CreatedAt is when the job was accepted: from its meta, else from a UUIDv7 id,
+// else the zero time.
+func (m *Message) CreatedAt() time.Time {
+	if c := m.Meta().Created; c > 0 {
+		return time.UnixMicro(c).UTC()
+	}
+	return timeOfUUIDv7(m.ID)
+}
