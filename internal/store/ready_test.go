@@ -83,8 +83,10 @@ func TestWaitReadyClusterDown(t *testing.T) {
 	r := storetest.Cluster(t)
 	r.Nodes[2].Kill()
 	rest := open(t, store.Options{URL: "redis://" + r.Nodes[0].Addr()})
-	for !strings.Contains(rest.ClusterInfo(t.Context()).Val(), "cluster_state:fail") {
-		if t.Context().Err() != nil {
+	noticed, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !strings.Contains(rest.ClusterInfo(noticed).Val(), "cluster_state:fail") {
+		if noticed.Err() != nil {
 			t.Fatal("the other nodes do not notice")
 		}
 	}
