@@ -163,7 +163,8 @@ func start(t *testing.T, dir, addr string, s step) {
 	t.Cleanup(func() {
 		_ = syscall.Kill(-c.Process.Pid, syscall.SIGINT) // as Ctrl-C does
 		select {
-		case <-ended:
+		case err := <-ended:
+			t.Logf("legwork dev ended: %v", err)
 		case <-time.After(30 * time.Second):
 			_ = syscall.Kill(-c.Process.Pid, syscall.SIGKILL)
 			t.Error("legwork dev did not stop at an interrupt")

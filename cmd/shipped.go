@@ -18,9 +18,10 @@ func Shipped(r *jobs.Registry, c configs.Config) {
 	for i, prefix := range h.HTTPRequest.AllowCIDRs {
 		networks[i] = prefix.String()
 	}
-	handlers.Register(r, handlers.Options{
+	o := handlers.Options{
 		HTTPRequest: httprequest.Options{
-			AllowPrivate: h.HTTPRequest.AllowPrivate, AllowCIDRs: networks, ResponseLimit: int64(h.HTTPRequest.ResponseLimit),
+			AllowPrivate: h.HTTPRequest.AllowPrivate, AllowCIDRs: networks,
+			ResponseLimit: int64(h.HTTPRequest.ResponseLimit), Timeout: h.HTTPRequest.Timeout,
 		},
 		EmailSend: email.Options{
 			Host: h.EmailSend.Host, Port: h.EmailSend.Port, Username: h.EmailSend.Username, Password: h.EmailSend.Password,
@@ -29,5 +30,7 @@ func Shipped(r *jobs.Registry, c configs.Config) {
 		ImageThumbnail: thumbnail.Options{
 			Dir: h.ImageThumbnail.Dir, MaxPixels: h.ImageThumbnail.MaxPixels, MaxSourceBytes: int64(h.ImageThumbnail.MaxSource),
 		},
-	})
+	}
+	handlers.Register(r, o)
+	r.AddError(o.Check())
 }

@@ -17,7 +17,7 @@ type HTTPRequest struct {
 	AllowPrivate  bool           `yaml:"allow_private" env:"ALLOW_PRIVATE" doc:"let jobs call private and loopback addresses"`
 	AllowCIDRs    []netip.Prefix `yaml:"allow_cidrs" env:"ALLOW_CIDRS" doc:"private networks that jobs may call all the same, such as 10.1.0.0/16"`
 	ResponseLimit ByteSize       `yaml:"response_limit" env:"RESPONSE_LIMIT" range:"1KiB..256MiB" doc:"most of a response that is read"`
-	Timeout       time.Duration  `yaml:"timeout" env:"TIMEOUT" range:"100ms..1h" doc:"how long one request may take"`
+	Timeout       time.Duration  `yaml:"timeout" env:"TIMEOUT" range:"100ms..1h" doc:"how long one request may take when its job names no timeout"`
 }
 
 // EmailSend configures the handler email.send.

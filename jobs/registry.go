@@ -44,7 +44,16 @@ func Handle[T, R any](r *Registry, name string, fn func(context.Context, T) (R, 
 	r.types[name] = t
 }
 
-// Err joins everything that went wrong in [Handle], or is nil.
+// AddError adds what is wrong with a handler's settings to [Registry.Err], which
+// stops the program's start. A nil error adds nothing.
+func (r *Registry) AddError(err error) {
+	if err != nil {
+		r.errs = append(r.errs, err)
+	}
+}
+
+// Err joins everything that went wrong in [Handle] and [Registry.AddError], or
+// is nil.
 func (r *Registry) Err() error { return errors.Join(r.errs...) }
 
 // Lookup returns the type of that name.

@@ -42,6 +42,7 @@ func TestViolations(t *testing.T) {
 		"fields":      {`{"required":["a/b"],"additionalProperties":false}`, `{"c~d":"` + secret + `"}`, []jobs.FieldError{{"/a~1b", "is required"}, {"/c~0d", "is not a known field"}}},
 		"counts":      {`{"minProperties":2}`, `{}`, []jobs.FieldError{{Detail: "must have at least 2 fields"}}},
 		"false":       {`{"properties":{"a":false}}`, `{"a":1}`, []jobs.FieldError{{"/a", "is not allowed"}}},
+		"not":         {`{"not":{"required":["a"]}}`, `{"a":1}`, []jobs.FieldError{{Detail: "is not allowed"}}},
 		"other":       {`{"contains":{"const":1}}`, `[2]`, []jobs.FieldError{{Pointer: "/0", Detail: "must be 1"}}},
 		"not json":    {`{}`, `{` + secret, []jobs.FieldError{{Detail: "is not valid JSON"}}},
 	} {

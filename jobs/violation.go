@@ -80,7 +80,7 @@ func describe(k jsonschema.ErrorKind) string {
 		return fmt.Sprintf("must have at least %d fields", k.Want)
 	case *kind.MaxProperties:
 		return fmt.Sprintf("must have at most %d fields", k.Want)
-	case *kind.FalseSchema:
+	case *kind.FalseSchema, *kind.Not:
 		return "is not allowed"
 	}
 	return describeNumber(k)

@@ -15,10 +15,12 @@ const coalesceMax = 256
 type coalescer[T any] struct {
 	write   func(ctx context.Context, items []T)
 	timeout time.Duration // of one write
-	waiting chan *single[T]
-	quit    chan struct{}
-	stop    sync.Once
+	wake    chan struct{} // holds a token while somebody may wait
 	done    sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting []*single[T] // guarded by mu; in the order of their coming
+	closed  bool         // guarded by mu
 }
 
 // single is one caller's item and where it waits.
@@ -29,7 +31,7 @@ type single[T any] struct {
 }
 
 func newCoalescer[T any](write func(context.Context, []T), timeout time.Duration) *coalescer[T] {
-	return &coalescer[T]{write: write, timeout: timeout, waiting: make(chan *single[T]), quit: make(chan struct{})}
+	return &coalescer[T]{write: write, timeout: timeout, wake: make(chan struct{}, 1)}
 }
 
 // start begins to write; until then, items wait.
@@ -41,11 +43,7 @@ func (c *coalescer[T]) start() { c.done.Go(c.run) }
 // may still be written, and belongs to the write until then.
 func (c *coalescer[T]) put(ctx context.Context, item T) error {
 	s := &single[T]{item: item, ctx: ctx, written: make(chan error, 1)}
-	select {
-	case c.waiting <- s:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-c.quit:
+	if !c.join(s) {
 		return errStopped
 	}
 	select {
@@ -56,34 +54,47 @@ func (c *coalescer[T]) put(ctx context.Context, item T) error {
 	}
 }
 
-// close lets the write under way finish and refuses new items.
+// join lines the item up; false when the coalescer is closed.
+func (c *coalescer[T]) join(s *single[T]) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.waiting = append(c.waiting, s)
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+	return true
+}
+
+// close writes what waits and refuses new items.
 func (c *coalescer[T]) close() {
-	c.stop.Do(func() { close(c.quit) })
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		close(c.wake)
+	}
+	c.mu.Unlock()
 	c.done.Wait()
 }
 
 func (c *coalescer[T]) run() {
-	for {
-		select {
-		case first := <-c.waiting:
-			c.flush(c.gather(first))
-		case <-c.quit:
-			return
+	for range c.wake {
+		for batch := c.gather(); len(batch) > 0; batch = c.gather() {
+			c.flush(batch)
 		}
 	}
 }
 
 // gather takes what waits right now, without waiting for more.
-func (c *coalescer[T]) gather(first *single[T]) []*single[T] {
-	batch := []*single[T]{first}
-	for len(batch) < coalesceMax {
-		select {
-		case s := <-c.waiting:
-			batch = append(batch, s)
-		default:
-			return batch
-		}
-	}
+func (c *coalescer[T]) gather() []*single[T] {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.waiting), coalesceMax)
+	batch := c.waiting[:n:n]
+	c.waiting = c.waiting[n:]
 	return batch
 }
 

@@ -32,17 +32,26 @@ type Message struct {
 
 // UserHeaders returns a copy of the headers that the caller set, or nil.
 func (m *Message) UserHeaders() map[string]string {
-	h := maps.Clone(m.Headers)
-	delete(h, MetaHeader)
-	if len(h) == 0 {
+	if _, ours := m.Headers[MetaHeader]; len(m.Headers) == 0 || ours && len(m.Headers) == 1 {
 		return nil
 	}
+	h := maps.Clone(m.Headers)
+	delete(h, MetaHeader)
 	return h
+}
+
+// sizeHint is about what the encoding takes: enough for most messages.
+func (m *Message) sizeHint() int {
+	n := 96 + len(m.Type) + len(m.Payload) + len(m.ID) + len(m.Queue) + len(m.Error)
+	for name, value := range m.Headers {
+		n += 8 + len(name) + len(value)
+	}
+	return n
 }
 
 // Encode returns the protobuf encoding, with headers in sorted order.
 func (m *Message) Encode() []byte {
-	b := make([]byte, 0, 128+len(m.Payload))
+	b := make([]byte, 0, m.sizeHint())
 	b = appendString(b, 1, m.Type)
 	b = appendBytes(b, 2, m.Payload)
 	b = appendString(b, 3, m.ID)
@@ -57,13 +66,28 @@ func (m *Message) Encode() []byte {
 	b = appendVarint(b, 12, m.Retention)
 	b = appendVarint(b, 13, m.CompletedAt)
 	b = appendString(b, 14, m.GroupKey)
-	for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
-		entry := appendString(nil, 1, name)
-		entry = appendString(entry, 2, m.Headers[name])
-		b = protowire.AppendTag(b, 15, protowire.BytesType)
-		b = protowire.AppendBytes(b, entry)
+	names := make([]string, 0, 8)
+	for name := range m.Headers {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		b = appendHeader(b, name, m.Headers[name])
 	}
 	return b
+}
+
+func appendHeader(b []byte, name, value string) []byte {
+	size := sizeString(1, name) + sizeString(2, value)
+	b = protowire.AppendVarint(protowire.AppendTag(b, 15, protowire.BytesType), uint64(size))
+	return appendString(appendString(b, 1, name), 2, value)
+}
+
+func sizeString(field protowire.Number, s string) int {
+	if s == "" {
+		return 0
+	}
+	return protowire.SizeTag(field) + protowire.SizeBytes(len(s))
 }
 
 func appendString(b []byte, field protowire.Number, s string) []byte {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -81,8 +83,10 @@ func TestWaitReadyClusterDown(t *testing.T) {
 	r := storetest.Cluster(t)
 	r.Nodes[2].Kill()
 	rest := open(t, store.Options{URL: "redis://" + r.Nodes[0].Addr()})
-	for !strings.Contains(rest.ClusterInfo(t.Context()).Val(), "cluster_state:fail") {
-		if t.Context().Err() != nil {
+	noticed, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for !strings.Contains(rest.ClusterInfo(noticed).Val(), "cluster_state:fail") {
+		if noticed.Err() != nil {
 			t.Fatal("the other nodes do not notice")
 		}
 	}
@@ -108,20 +112,22 @@ func TestWaitReadyHopeless(t *testing.T) {
 		}
 	}
 	secure := storetest.TLS(t)
+	plain := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(plain.Close)
 	addr := r.Nodes[0].Addr()
 	for name, c := range map[string]struct {
 		options store.Options
 		want    string
 		denied  bool
 	}{
-		"wrong password":  {store.Options{URL: "redis://:wrong@" + addr}, "correct user and password", true},
-		"no password":     {store.Options{URL: "redis://" + addr}, "correct user and password", true},
-		"unknown user":    {store.Options{URL: "redis://who:right@" + addr}, "correct user and password", true},
-		"no rights":       {store.Options{URL: "redis://mute:right@" + addr}, "give the user the rights it lacks", true},
-		"no such db":      {store.Options{URL: "redis://:right@" + addr + "/999"}, "DB index is out of range", false},
-		"untrusted":       {store.Options{URL: secure.URL}, "check the TLS settings", false},
-		"wrong name":      {store.Options{URL: secure.URL, TLS: store.TLSFiles{CAFile: secure.TLS.CAFile, ServerName: "x"}}, "check the TLS settings", false},
-		"no TLS at there": {store.Options{URL: "rediss://" + addr}, "check the TLS settings", false},
+		"wrong password": {store.Options{URL: "redis://:wrong@" + addr}, "correct user and password", true},
+		"no password":    {store.Options{URL: "redis://" + addr}, "correct user and password", true},
+		"unknown user":   {store.Options{URL: "redis://who:right@" + addr}, "correct user and password", true},
+		"no rights":      {store.Options{URL: "redis://mute:right@" + addr}, "give the user the rights it lacks", true},
+		"no such db":     {store.Options{URL: "redis://:right@" + addr + "/999"}, "DB index is out of range", false},
+		"untrusted":      {store.Options{URL: secure.URL}, "check the TLS settings", false},
+		"wrong name":     {store.Options{URL: secure.URL, TLS: store.TLSFiles{CAFile: secure.TLS.CAFile, ServerName: "x"}}, "check the TLS settings", false},
+		"no TLS there":   {store.Options{URL: "rediss://" + plain.Listener.Addr().String()}, "check the TLS settings", false},
 	} {
 		start := time.Now()
 		err := store.WaitReady(t.Context(), open(t, c.options), slog.New(slog.DiscardHandler), time.Minute)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -84,8 +85,8 @@ func TestUnavailableWhenBusy(t *testing.T) {
 	r := storetest.RedisWith(t, storetest.Options{Args: []string{"--lua-time-limit", "20"}})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	ended := make(chan error)
-	go func() { ended <- r.Open().Eval(ctx, "while true do end", nil).Err() }()
+	var script sync.WaitGroup
+	script.Go(func() { _ = r.Client.Eval(ctx, "while true do end", nil).Err() })
 	var err error
 	for err == nil && ctx.Err() == nil {
 		err = r.Client.Get(ctx, "key").Err()
@@ -99,7 +100,7 @@ func TestUnavailableWhenBusy(t *testing.T) {
 	if err := r.Client.ScriptKill(ctx).Err(); err != nil {
 		t.Fatal(err)
 	}
-	<-ended
+	script.Wait()
 }
 
 // A replica takes no writes.

@@ -80,6 +80,9 @@ func (l *Lock) Release() error {
 	if l == nil {
 		return nil
 	}
+	// Closing alone is not enough: a child that another goroutine is just
+	// starting has the file open too, until it runs its program.
+	_ = unlock(l.file)
 	if err := l.file.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		return fmt.Errorf("release the data directory: %w", err)
 	}

@@ -46,18 +46,24 @@ func startMemory(dir, socket string, log *slog.Logger) (*memory, error) {
 		return nil, fmt.Errorf("start the redis in memory: %w", err)
 	}
 	_ = conn.Close()
-	if m.listener, err = net.Listen("unix", socket); err != nil {
+	if err := m.listen(socket); err != nil {
 		m.redis.Close()
 		return nil, fmt.Errorf("listen for the redis in memory: %w", err)
-	}
-	if err := os.Chmod(socket, 0o600); err != nil {
-		_ = m.listener.Close()
-		m.redis.Close()
-		return nil, fmt.Errorf("restrict the socket to its owner: %w", err)
 	}
 	m.running.Go(m.serve)
 	m.running.Go(m.tick)
 	return m, nil
+}
+
+func (m *memory) listen(socket string) (err error) {
+	if m.listener, err = (&net.ListenConfig{}).Listen(context.Background(), "unix", socket); err != nil {
+		return err
+	}
+	if err := os.Chmod(socket, 0o600); err != nil {
+		_ = m.listener.Close()
+		return err
+	}
+	return nil
 }
 
 func (m *memory) serve() {

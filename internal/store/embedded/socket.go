@@ -87,22 +87,24 @@ func clearSocket(ctx context.Context, dir string) error {
 
 // evict shuts down whatever listens on the socket and waits for its end.
 func evict(ctx context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, evictTimeout)
+	bounded, cancel := context.WithTimeout(ctx, evictTimeout)
 	defer cancel()
-	for {
-		conn, err := dialSocket(ctx, path)
-		if err != nil && ctx.Err() == nil {
+	for bounded.Err() == nil {
+		conn, err := dialSocket(bounded, path)
+		if err == nil {
+			_, _ = server.Ask(bounded, conn, "SHUTDOWN")
+		} else if bounded.Err() == nil {
 			return nil
 		}
-		if err == nil {
-			_, _ = server.Ask(ctx, conn, "SHUTDOWN")
-		}
 		select {
-		case <-ctx.Done():
-			return fmt.Errorf("a server of a crashed run still listens on %q and does not end; kill it", path)
+		case <-bounded.Done():
 		case <-time.After(evictPause):
 		}
 	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("look for a server of a crashed run at %q: %w", path, context.Cause(ctx))
+	}
+	return fmt.Errorf("a server of a crashed run still listens on %q and does not end; kill it", path)
 }
 
 func dialSocket(ctx context.Context, path string) (net.Conn, error) {

@@ -154,15 +154,13 @@ func (n *Node) Resume() {
 }
 
 // do sends a command and fails the test on an error reply.
-func (n *Node) do(command string) string {
+func (n *Node) do(command string) {
 	n.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
 	defer cancel()
-	reply, err := n.proc.Ask(ctx, n.dial, command)
-	if err != nil {
+	if _, err := n.proc.Ask(ctx, n.dial, command); err != nil {
 		n.t.Fatalf("storetest: %s at %s: %v", command, n.Addr(), err)
 	}
-	return reply
 }
 
 // until returns once the reply to the command contains all of the words.

@@ -128,8 +128,9 @@ type Options struct {
 	// AOF keeps an append-only file, synced on every write, so that data
 	// survive Kill and Restart.
 	AOF bool
-	// Dir is where the server keeps its files. Defaults to a new directory
-	// that is removed when the test ends.
+	// Dir is where the server keeps its files; without TCP the socket too, so
+	// that its path must be short. Defaults to a new directory that is removed
+	// when the test ends.
 	Dir string
 	// Args are further arguments, such as "--maxmemory", "10mb".
 	Args []string

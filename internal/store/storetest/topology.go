@@ -69,7 +69,7 @@ func watcher(t testing.TB, m *Node) *Node {
 	}
 	s.args = func() []string { return []string{conf, "--sentinel"} }
 	s.start()
-	s.do("SENTINEL DEBUG publish-period 100 info-period 200 ping-period 100 tilt-trigger 20000")
+	s.do("SENTINEL DEBUG publish-period 100 info-period 200 tilt-trigger 20000")
 	return s
 }
 
