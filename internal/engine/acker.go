@@ -30,12 +30,13 @@ type ended struct {
 // acker ends jobs that ran well, many with one call.
 type acker struct {
 	redis  redis.UniversalClient
+	holder string
 	finish *redis.Script
 	*coalescer[*ended]
 }
 
-func newAcker(c redis.UniversalClient) *acker {
-	a := &acker{redis: c, finish: luaScript("finish")}
+func newAcker(c redis.UniversalClient, holder string) *acker {
+	a := &acker{redis: c, holder: holder, finish: luaScript("finish")}
 	a.coalescer = newCoalescer(a.writeAll, ackTryMax)
 	return a
 }
@@ -61,8 +62,8 @@ func (a *acker) writeAll(ctx context.Context, jobs []*ended) {
 func (a *acker) writeQueue(ctx context.Context, k store.Keys, jobs []*ended) {
 	keys := make([]string, 0, 5+len(jobs))
 	keys = append(keys, k.Active(), k.Lease(), k.Completed(), jobs[0].dayKey, k.Processed())
-	args := make([]any, 0, 2+5*len(jobs))
-	args = append(args, jobs[0].statsEnd, time.Now().UnixMilli())
+	args := make([]any, 0, 3+5*len(jobs))
+	args = append(args, jobs[0].statsEnd, time.Now().UnixMilli(), a.holder)
 	for _, j := range jobs {
 		keys = append(keys, k.Task(j.id))
 		args = append(args, j.id, j.until, j.message, j.field, j.value)

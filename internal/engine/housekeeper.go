@@ -18,8 +18,9 @@ const (
 )
 
 // Housekeeper is the scheduler role's care for every queue, also those that no
-// living worker serves: jobs whose time has come become pending, and completed
-// jobs whose retention has passed are deleted. Any number of them may run
+// living worker serves: jobs whose time has come become pending, completed jobs
+// whose retention has passed are deleted, and jobs of dead processes are given
+// to others. Any number of them may run
 // against one Redis: each step is atomic and idempotent.
 type Housekeeper struct {
 	redis   redis.UniversalClient
@@ -46,6 +47,7 @@ func (h *Housekeeper) Start(ctx context.Context) error {
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.done.Go(func() { h.run(ctx) })
+	h.done.Go(func() { newReaper(h.redis, h.queues, h.log).run(ctx) })
 	return nil
 }
 
@@ -79,10 +81,14 @@ func (h *Housekeeper) run(ctx context.Context) {
 	}
 }
 
+func (h *Housekeeper) queues(ctx context.Context) ([]string, error) {
+	return h.redis.SMembers(ctx, store.KeyQueues).Result()
+}
+
 // round looks after every queue once. What is wrong with one queue does not
 // stop the others.
 func (h *Housekeeper) round(ctx context.Context) error {
-	queues, err := h.redis.SMembers(ctx, store.KeyQueues).Result()
+	queues, err := h.queues(ctx)
 	if err != nil {
 		return err
 	}

@@ -39,10 +39,11 @@ const (
 //	wake(queue) --> dirty --> take --> jobs left? --> dirty
 //	                                `-> none ------> clean: dequeues wait
 type hub struct {
-	redis redis.UniversalClient
-	log   *slog.Logger
-	takes *redis.Script
-	gives *redis.Script
+	redis  redis.UniversalClient
+	holder string // this process, as the jobs it holds name it
+	log    *slog.Logger
+	takes  *redis.Script
+	gives  *redis.Script
 
 	mu      sync.Mutex
 	lanes   map[string]*lane // guarded by mu
@@ -50,6 +51,7 @@ type hub struct {
 	closed  bool             // guarded by mu; nothing is taken any more
 
 	forwarder *forwarder
+	reaper    *reaper
 	listener  *listener
 	cancel    context.CancelFunc
 	done      sync.WaitGroup
@@ -75,15 +77,16 @@ type waiter struct {
 	woken  chan string // gets the queue's name; buffered
 }
 
-func newHub(c redis.UniversalClient, queues []string, log *slog.Logger) *hub {
+func newHub(c redis.UniversalClient, holder string, queues []string, log *slog.Logger) *hub {
 	h := &hub{
-		redis: c, log: log, takes: luaScript("take"), gives: luaScript("giveback"),
+		redis: c, holder: holder, log: log, takes: luaScript("take"), gives: luaScript("giveback"),
 		lanes: map[string]*lane{},
 	}
 	for _, q := range queues {
 		h.lanes[q] = &lane{keys: store.KeysOf(q), queue: q, dirty: true, prefetch: 1}
 	}
 	h.forwarder = newForwarder(c, h)
+	h.reaper = newReaper(c, func(context.Context) ([]string, error) { return queues, nil }, log)
 	h.listener = newListener(c, store.ChannelWake, h.hear)
 	return h
 }
@@ -93,6 +96,8 @@ func (h *hub) start(ctx context.Context) {
 	h.listener.start(ctx)
 	h.done.Go(func() { h.look(ctx) })
 	h.done.Go(func() { h.forwarder.run(ctx) })
+	h.done.Go(func() { pulse{h.redis, h.holder, h.log}.run(ctx) })
+	h.done.Go(func() { h.reaper.run(ctx) })
 }
 
 // close makes dequeues answer "nothing" and gives back what nobody will start.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
@@ -79,6 +80,7 @@ type Pool struct {
 	listener    *listener
 	hub         *hub
 	seam        *seam
+	beginner    *beginner
 
 	life    sync.Mutex // held by Start and Stop
 	started bool       // guarded by life
@@ -109,7 +111,9 @@ func NewPool(o PoolOptions) *Pool {
 	}
 	p.listener = newListener(o.Redis, store.ChannelCancel, p.cancel)
 	names := slices.Sorted(maps.Keys(o.Queues))
-	p.hub = newHub(o.Redis, names, o.Log)
+	holder := uuid.NewString()
+	p.hub = newHub(o.Redis, holder, names, o.Log)
+	p.beginner = newBeginner(o.Redis, holder)
 	p.seam = newSeam(o.Redis, p.outcomes, p.hub, names, o.Log)
 	p.server = asynq.NewServerFromRedisClient(p.seam, asynq.Config{
 		Concurrency:              o.Concurrency,
@@ -138,7 +142,9 @@ func (p *Pool) Start(ctx context.Context) error {
 	p.listener.start(ctx)
 	p.hub.start(ctx)
 	p.seam.acker.start()
+	p.beginner.start()
 	if err := p.server.Start(asynq.HandlerFunc(p.process)); err != nil {
+		p.beginner.close()
 		p.seam.acker.close()
 		p.hub.stop()
 		p.listener.stop()
@@ -173,6 +179,7 @@ func (p *Pool) Stop(ctx context.Context) error {
 		p.log.WarnContext(ctx, "jobs still running, cancelling them", "jobs", n)
 	}
 	<-drained
+	p.beginner.close()
 	p.seam.acker.close()
 	p.hub.stop()
 	p.listener.stop()

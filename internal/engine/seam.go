@@ -51,7 +51,7 @@ type seam struct {
 }
 
 func newSeam(c redis.UniversalClient, o *outcomes, h *hub, queues []string, log *slog.Logger) *seam {
-	return &seam{UniversalClient: c, outcomes: o, hub: h, queues: queues, acker: newAcker(c), release: luaScript("release"), log: log}
+	return &seam{UniversalClient: c, outcomes: o, hub: h, queues: queues, acker: newAcker(c, h.holder), release: luaScript("release"), log: log}
 }
 
 // EvalSha is how asynq runs a script that Redis knows.
@@ -205,7 +205,7 @@ func (s *seam) giveBack(queue string, out outcome) runFunc {
 			due = unixFraction(out.due)
 		}
 		keys := []string{k.Active(), k.Lease(), k.Pending(), k.Scheduled(), k.Task(id)}
-		return s.release.Run(ctx, s.UniversalClient, keys, id, time.Now().UnixNano(), due, queue, store.ChannelWake)
+		return s.release.Run(ctx, s.UniversalClient, keys, id, time.Now().UnixNano(), due, queue, store.ChannelWake, s.hub.holder)
 	}
 }
 

@@ -122,7 +122,7 @@ func (h *hub) giveBack(ctx context.Context, l *lane) {
 
 func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) {
 	keys := []string{l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease()}
-	reply, err := h.takes.Run(ctx, h.redis, keys, time.Now().Add(leaseTime).Unix(), l.keys.TaskPrefix(), n).Slice()
+	reply, err := h.takes.Run(ctx, h.redis, keys, time.Now().Add(leaseTime).Unix(), l.keys.TaskPrefix(), n, h.holder).Slice()
 	if err != nil {
 		return nil, 0, err
 	}

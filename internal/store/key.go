@@ -6,6 +6,7 @@ const (
 	KeyQueues        = "asynq:queues"     // SET of queue names
 	KeyWorkers       = "legwork:workers"  // SET of the ids of worker processes
 	KeyWorkerPrefix  = "legwork:worker:"  // STRING per worker process, expires with it
+	KeyPulsePrefix   = "legwork:pulse:"   // STRING per process that holds jobs, expires with it
 	KeyIDClaimPrefix = "legwork:id:"      // STRING per caller-chosen id while it is enqueued
 	ChannelCancel    = "legwork:cancel"   // ids of running jobs to cancel
 	ChannelWake      = "legwork:wake"     // "w" and a queue that has jobs, "d" and one whose earliest start has changed
@@ -21,6 +22,8 @@ const (
 	FieldDiscarded    = "lw_discarded"  // reason given to jobs.Discard
 	FieldFinished     = "lw_finished"   // Unix time in milliseconds of completion
 	FieldCancel       = "lw_cancel"     // present once somebody asked to cancel
+	FieldHolder       = "lw_holder"     // process that holds the job, while active
+	FieldStarted      = "lw_started"    // present once the handler of the present attempt was about to start
 	FieldUnstarted    = "lw_unstarted"  // present when archived while waiting: the attempt in progress never began
 )
 

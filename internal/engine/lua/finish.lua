@@ -2,17 +2,19 @@
 -- result, or deletes it.
 -- KEYS: 1 active list, 2 lease set, 3 completed set, 4 processed counter of the
 --       day, 5 processed counter; then one task hash per job
--- ARGV: 1 end of the day's counter (Unix s), 2 finished (Unix ms); then for each
---       job: id, end of retention (Unix s, "0" = delete), message, field, value
+-- ARGV: 1 end of the day's counter (Unix s), 2 finished (Unix ms), 3 this
+--       process; then for each job: id, end of retention (Unix s, "0" = delete), message, field, value
 -- The field is "result" or "lw_discarded", or "" for neither.
--- Returns one number per job: 1 ended, 0 not active any more.
+-- Returns one number per job: 1 ended, 0 not active any more, or another
+-- process's by now.
 -- Cost: O(active) per job for the list, from its old end, where they are.
 local out = {}
 local ended = 0
 for i = 6, #KEYS do
-	local arg = 3 + (i - 6) * 5
+	local arg = 4 + (i - 6) * 5
 	local id = ARGV[arg]
-	if redis.call("LREM", KEYS[1], -1, id) == 0 then
+	local holder = redis.call("HGET", KEYS[i], "lw_holder")
+	if (holder and holder ~= ARGV[3]) or redis.call("LREM", KEYS[1], -1, id) == 0 then
 		out[i - 5] = 0
 	else
 		redis.call("ZREM", KEYS[2], id)

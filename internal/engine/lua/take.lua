@@ -1,6 +1,7 @@
 -- Takes jobs of one queue for this process.
 -- KEYS: 1 pending list, 2 paused mark, 3 active list, 4 lease set
--- ARGV: 1 end of the lease (Unix s), 2 task key prefix, 3 most jobs to take
+-- ARGV: 1 end of the lease (Unix s), 2 task key prefix, 3 most jobs to take,
+--       4 this process
 -- Returns the number of jobs left, then id and message of each job taken, the
 -- oldest first. A paused queue counts as empty. An id without a message is
 -- dropped: its job was deleted.
@@ -17,8 +18,8 @@ for _ = 1, tonumber(ARGV[3]) do
 	local key = ARGV[2] .. id
 	local msg = redis.call("HGET", key, "msg")
 	if msg then
-		redis.call("HSET", key, "state", "active")
-		redis.call("HDEL", key, "pending_since")
+		redis.call("HSET", key, "state", "active", "lw_holder", ARGV[4])
+		redis.call("HDEL", key, "pending_since", "lw_started")
 		redis.call("ZADD", KEYS[4], ARGV[1], id)
 		out[#out + 1] = id
 		out[#out + 1] = msg

@@ -1,0 +1,139 @@
+package engine_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"legwork/client"
+	"legwork/internal/engine"
+	"legwork/internal/store"
+	"legwork/internal/store/storetest"
+	"legwork/jobs"
+)
+
+// victim is the environment variable that makes the test binary a worker process
+// to be killed: the URL of its Redis.
+const victim = "LEGWORK_TEST_VICTIM"
+
+// TestVictim is not a test but the process that TestKilledWorker kills.
+func TestVictim(t *testing.T) {
+	url := os.Getenv(victim)
+	if url == "" {
+		return
+	}
+	c, err := store.Open(store.Options{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRig(t, storetest.Instance{URL: url, Client: c}, func(reg *jobs.Registry) {
+		jobs.Handle(reg, "test.hang", func(context.Context, struct{}) (struct{}, error) { select {} }, jobs.Options{})
+	})
+	r.pool(func(o *engine.PoolOptions) { o.Concurrency = 3 })
+	select {}
+}
+
+// The jobs of a killed process run again within 45 seconds, in a process that
+// lives; the attempt that the kill ended counts, and one without retries left
+// becomes a dead letter.
+func TestKilledWorker(t *testing.T) {
+	t.Parallel()
+	if os.Getenv(victim) != "" {
+		return
+	}
+	inst := storetest.Redis(t)
+	attempts := make(chan int, 10)
+	r := newRig(t, inst, func(reg *jobs.Registry) {
+		jobs.Handle(reg, "test.hang", func(ctx context.Context, _ struct{}) (struct{}, error) {
+			attempts <- jobs.Info(ctx).Attempt
+			return struct{}{}, nil
+		}, jobs.Options{})
+	})
+	worker := exec.Command(os.Args[0], "-test.run", "^TestVictim$")
+	worker.Env = append(os.Environ(), victim+"="+inst.URL)
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = worker.Process.Kill(); _ = worker.Wait() })
+	again := r.post(client.Enqueue{Type: "test.hang"})
+	final := r.post(client.Enqueue{Type: "test.hang", MaxRetries: ptr(0)})
+	for _, id := range []string{again, final} {
+		eventually(t, func() bool {
+			return inst.Client.HGet(t.Context(), store.KeysOf("default").Task(id), store.FieldStarted).Val() != ""
+		}, func() string { return "the victim does not start its jobs" })
+	}
+	_ = worker.Process.Kill()
+	_ = worker.Wait()
+	killed := time.Now()
+	r.pool(nil)
+	select {
+	case attempt := <-attempts:
+		took := time.Since(killed)
+		t.Logf("running again after %s", took)
+		if attempt != 2 || took > 45*time.Second {
+			t.Errorf("attempt %d after %s", attempt, took)
+		}
+	case <-time.After(60 * time.Second):
+		t.Fatal("the job of the killed process does not run again")
+	}
+	if j := r.until(again, jobs.StateCompleted); !strings.Contains(j.LastError, "process died") {
+		t.Errorf("last error = %q", j.LastError)
+	}
+	if j := r.until(final, jobs.StateArchived); j.Attempt != 1 || !strings.Contains(j.LastError, "process died") {
+		t.Errorf("job without retries = %+v", j)
+	}
+}
+
+// A job that was taken and whose handler was not started (the reply was lost, or
+// the process died first) has used up no attempt.
+func TestUnstartedJobUsesNoAttempt(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	attempts := make(chan int, 1)
+	r := newRig(t, inst, func(reg *jobs.Registry) {
+		jobs.Handle(reg, "test.count", func(ctx context.Context, _ struct{}) (struct{}, error) {
+			attempts <- jobs.Info(ctx).Attempt
+			return struct{}{}, nil
+		}, jobs.Options{MaxRetries: jobs.NoRetries})
+	})
+	id := r.post(client.Enqueue{Type: "test.count"})
+	k := store.KeysOf("default")
+	ctx := t.Context()
+	inst.Client.LMove(ctx, k.Pending(), k.Active(), "RIGHT", "LEFT")
+	inst.Client.HSet(ctx, k.Task(id), store.FieldState, "active", store.FieldHolder, "somebody-dead")
+	inst.Client.ZAdd(ctx, k.Lease(), redisZ(float64(time.Now().Add(time.Hour).Unix()), id))
+	r.pool(nil)
+	select {
+	case attempt := <-attempts:
+		if attempt != 1 {
+			t.Errorf("attempt %d, want the first", attempt)
+		}
+	case <-time.After(45 * time.Second):
+		t.Fatal("the job does not run")
+	}
+}
+
+// A living process keeps its jobs however long they run and however often
+// others look.
+func TestLivingWorkerKeepsItsJobs(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	started := make(chan string, 10)
+	release := make(chan struct{})
+	r := newRig(t, inst, blocker(started, func(context.Context) error { <-release; return nil }))
+	r.pool(nil)
+	id := r.post(client.Enqueue{Type: "test.block"})
+	receive(t, started)
+	other := inst.Open()
+	r.pool(func(o *engine.PoolOptions) { o.Redis = other })
+	select {
+	case <-started:
+		t.Error("a running job was started again")
+	case <-time.After(28 * time.Second):
+	}
+	close(release)
+	r.until(id, jobs.StateCompleted)
+}

@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+const (
+	// reapEvery is how often the reaper looks at what is active.
+	reapEvery = 5 * time.Second
+	// reapAfter is in how many looks in a row, none of which failed, a process
+	// must have had no pulse. An outage of Redis itself starts the count again,
+	// which gives living processes the time to beat.
+	reapAfter = 3
+	// reapLook bounds the active jobs looked at in one queue at once, from the
+	// oldest.
+	reapLook = 1000
+)
+
+// errWorkerDied is the error of an attempt whose process has died.
+var errWorkerDied = errors.New("the worker process died while it ran the job")
+
+// reaper gives the jobs of dead processes to others. A job whose handler had been
+// started has used up an attempt, one that was only taken has not.
+type reaper struct {
+	redis  redis.UniversalClient
+	queues func(context.Context) ([]string, error)
+	reap   *redis.Script
+	log    *slog.Logger
+	silent map[string]int // looks in a row without a pulse, by process
+}
+
+func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), log *slog.Logger) *reaper {
+	return &reaper{redis: c, queues: queues, reap: luaScript("reap"), log: log, silent: map[string]int{}}
+}
+
+// run looks until ctx ends.
+func (r *reaper) run(ctx context.Context) {
+	tick := time.NewTicker(reapEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := r.look(ctx); err != nil {
+			clear(r.silent)
+			if ctx.Err() == nil {
+				r.log.Debug("dead processes not looked for, trying again", "error", err)
+			}
+		}
+	}
+}
+
+// held is an active job as a look found it.
+type held struct {
+	queue, id, holder, raw string
+	started                bool
+}
+
+func (r *reaper) look(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, reapEvery)
+	defer cancel()
+	active, err := r.active(ctx)
+	if err != nil {
+		return err
+	}
+	dead, err := r.dead(ctx, active)
+	if err != nil {
+		return err
+	}
+	for _, j := range active {
+		if slices.Contains(dead, j.holder) {
+			if err := r.take(ctx, j); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// active lists the active jobs of all queues that a process of Legwork holds.
+func (r *reaper) active(ctx context.Context) ([]held, error) {
+	queues, err := r.queues(ctx)
+	if err != nil {
+		return nil, err
+	}
+	pipe := r.redis.Pipeline()
+	ids := map[string]*redis.StringSliceCmd{}
+	for _, q := range queues {
+		ids[q] = pipe.LRange(ctx, store.KeysOf(q).Active(), -reapLook, -1)
+	}
+	if _, err := pipe.Exec(ctx); err != nil && len(queues) > 0 {
+		return nil, err
+	}
+	var all []held
+	pipe = r.redis.Pipeline()
+	var reads []*redis.SliceCmd
+	for q, cmd := range ids {
+		for _, id := range cmd.Val() {
+			all = append(all, held{queue: q, id: id})
+			reads = append(reads, pipe.HMGet(ctx, store.KeysOf(q).Task(id), store.FieldHolder, store.FieldMessage, store.FieldStarted))
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	for i, cmd := range reads {
+		v := cmd.Val()
+		all[i].holder, _ = v[0].(string)
+		all[i].raw, _ = v[1].(string)
+		all[i].started = v[2] != nil
+	}
+	return slices.DeleteFunc(all, func(j held) bool { return j.holder == "" || j.raw == "" }), nil
+}
+
+// dead returns the holders that have had no pulse for long enough.
+func (r *reaper) dead(ctx context.Context, active []held) ([]string, error) {
+	pipe := r.redis.Pipeline()
+	pulses := map[string]*redis.IntCmd{}
+	for _, j := range active {
+		if pulses[j.holder] == nil {
+			pulses[j.holder] = pipe.Exists(ctx, store.KeyPulsePrefix+j.holder)
+		}
+	}
+	if len(pulses) == 0 {
+		clear(r.silent)
+		return nil, nil
+	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, err
+	}
+	silent := map[string]int{}
+	var dead []string
+	for holder, cmd := range pulses {
+		if cmd.Val() > 0 {
+			continue
+		}
+		silent[holder] = r.silent[holder] + 1
+		if silent[holder] >= reapAfter {
+			dead = append(dead, holder)
+		}
+	}
+	r.silent = silent
+	return dead, nil
+}
+
+// take gives one job of a dead process to others, or archives it when its
+// retries are used up.
+func (r *reaper) take(ctx context.Context, j held) error {
+	msg, err := store.Decode([]byte(j.raw))
+	if err != nil {
+		r.log.Error("a job of a dead process cannot be read", "job", j.id, "queue", j.queue, "error", err)
+		return nil
+	}
+	now := time.Now()
+	to := jobs.StatePending
+	if j.started {
+		msg.Error, msg.LastFailedAt = errWorkerDied.Error(), now.Unix()
+		if msg.Retried >= msg.Retry {
+			to = jobs.StateArchived
+		} else {
+			msg.Retried++
+		}
+	}
+	k := store.KeysOf(j.queue)
+	keys := []string{k.Active(), k.Lease(), k.Task(j.id), k.Pending(), k.Archived()}
+	n, err := r.reap.Run(ctx, r.redis, keys, j.id, j.holder, j.raw, string(to), msg.Encode(),
+		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake).Int()
+	if err == nil && n == 1 {
+		r.log.Warn("job taken from a dead process", "job", j.id, "type", msg.Type, "process", j.holder, "started", j.started, "now", to)
+	}
+	return err
+}
