@@ -87,6 +87,7 @@ func newHub(c redis.UniversalClient, holder string, queues []string, log *slog.L
 	}
 	h.forwarder = newForwarder(c, h)
 	h.reaper = newReaper(c, func(context.Context) ([]string, error) { return queues, nil }, log)
+	h.reaper.self = holder
 	h.listener = newListener(c, store.ChannelWake, h.hear)
 	return h
 }
@@ -98,6 +99,18 @@ func (h *hub) start(ctx context.Context) {
 	h.done.Go(func() { h.forwarder.run(ctx) })
 	h.done.Go(func() { pulse{h.redis, h.holder, h.log}.run(ctx) })
 	h.done.Go(func() { h.reaper.run(ctx) })
+}
+
+// buffers reports whether the job was taken ahead and waits for a free slot.
+func (h *hub) buffers(id string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, l := range h.lanes {
+		if slices.ContainsFunc(l.buffer, func(t taken) bool { return t.id == id }) {
+			return true
+		}
+	}
+	return false
 }
 
 // close makes dequeues answer "nothing" and gives back what nobody will start.

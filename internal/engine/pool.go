@@ -73,6 +73,7 @@ type Pool struct {
 	redis       redis.UniversalClient
 	registry    *jobs.Registry
 	stopTimeout time.Duration
+	cancelGrace time.Duration
 	resultLimit int
 	log         *slog.Logger
 	outcomes    *outcomes
@@ -81,14 +82,15 @@ type Pool struct {
 	hub         *hub
 	seam        *seam
 	beginner    *beginner
+	zombies     *zombies
 
 	life    sync.Mutex // held by Start and Stop
 	started bool       // guarded by life
 	stopped bool       // guarded by life
 
 	mu      sync.Mutex
-	running map[string]context.CancelCauseFunc // guarded by mu; by job id
-	halted  bool                               // guarded by mu; set once contexts are cancelled for a stop
+	running map[string]*running // guarded by mu; by job id
+	halted  bool                // guarded by mu; set once contexts are cancelled for a stop
 }
 
 // NewPool returns a pool that is not running yet.
@@ -106,8 +108,8 @@ func NewPool(o PoolOptions) *Pool {
 		o.Log = slog.Default()
 	}
 	p := &Pool{
-		redis: o.Redis, registry: o.Registry, stopTimeout: o.StopTimeout,
-		resultLimit: o.ResultLimit, log: o.Log, outcomes: newOutcomes(), running: map[string]context.CancelCauseFunc{},
+		redis: o.Redis, registry: o.Registry, stopTimeout: o.StopTimeout, cancelGrace: o.CancelGrace,
+		resultLimit: o.ResultLimit, log: o.Log, outcomes: newOutcomes(), running: map[string]*running{}, zombies: newZombies(o.Log),
 	}
 	p.listener = newListener(o.Redis, store.ChannelCancel, p.cancel)
 	names := slices.Sorted(maps.Keys(o.Queues))
@@ -115,6 +117,8 @@ func NewPool(o PoolOptions) *Pool {
 	p.hub = newHub(o.Redis, holder, names, o.Log)
 	p.beginner = newBeginner(o.Redis, holder)
 	p.seam = newSeam(o.Redis, p.outcomes, p.hub, names, o.Log)
+	p.seam.hold = p.hold
+	p.hub.reaper.knows = p.knows
 	p.server = asynq.NewServerFromRedisClient(p.seam, asynq.Config{
 		Concurrency:              o.Concurrency,
 		Queues:                   maps.Clone(o.Queues),
@@ -177,7 +181,9 @@ func (p *Pool) Stop(ctx context.Context) error {
 	if !within(ctx, drained, p.stopTimeout) {
 		n := p.cancelAll()
 		p.log.WarnContext(ctx, "jobs still running, cancelling them", "jobs", n)
+		within(context.WithoutCancel(ctx), drained, p.cancelGrace)
 	}
+	p.zombies.release()
 	<-drained
 	p.beginner.close()
 	p.seam.acker.close()
@@ -199,27 +205,52 @@ func within(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
 	return false
 }
 
-func (p *Pool) begin(id string, cancel context.CancelCauseFunc) {
+// running is a job whose handler has not returned.
+type running struct {
+	cancel   context.CancelCauseFunc
+	returned chan struct{}
+}
+
+// begin notes that the job's handler runs, and returns what notes its return.
+func (p *Pool) begin(id string, cancel context.CancelCauseFunc) (end func()) {
+	r := &running{cancel: cancel, returned: make(chan struct{})}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.running[id] = cancel
+	p.running[id] = r
 	if p.halted {
 		cancel(errPoolStopped)
 	}
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.running, id)
+		close(r.returned)
+	}
 }
 
-func (p *Pool) end(id string) {
+// knows reports whether this process has the job in hand.
+func (p *Pool) knows(id string) bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.running, id)
+	_, runs := p.running[id]
+	p.mu.Unlock()
+	return runs || p.hub.buffers(id)
+}
+
+// hold waits while the job's handler still runs, which asynq does not know when
+// it gives up a job. It returns false when the pool stops before that.
+func (p *Pool) hold(id string) bool {
+	p.mu.Lock()
+	r := p.running[id]
+	p.mu.Unlock()
+	return r == nil || p.zombies.hold(id, r.returned)
 }
 
 // cancel ends the context of the job, if it runs here.
 func (p *Pool) cancel(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if cancel, ok := p.running[id]; ok {
-		cancel(errCancelled)
+	if r, ok := p.running[id]; ok {
+		r.cancel(errCancelled)
 	}
 }
 
@@ -229,8 +260,8 @@ func (p *Pool) cancelAll() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.halted = true
-	for _, cancel := range p.running {
-		cancel(errPoolStopped)
+	for _, r := range p.running {
+		r.cancel(errPoolStopped)
 	}
 	return len(p.running)
 }

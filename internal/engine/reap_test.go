@@ -2,11 +2,15 @@ package engine_test
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
 	"legwork/internal/engine"
@@ -135,5 +139,46 @@ func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 	case <-time.After(28 * time.Second):
 	}
 	close(release)
+	r.until(id, jobs.StateCompleted)
+}
+
+// deaf is a Redis client that loses the answer of the first call that took a job.
+type deaf struct {
+	redis.UniversalClient
+	lost atomic.Bool
+}
+
+func (d *deaf) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	cmd := d.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	answer, _ := cmd.Val().([]any)
+	if len(answer) == 3 && strings.HasSuffix(keys[0], ":pending") && d.lost.CompareAndSwap(false, true) {
+		cmd.SetErr(io.ErrUnexpectedEOF)
+	}
+	return cmd
+}
+
+// A job that was taken by a call whose answer was lost runs all the same, in this
+// process or another, and has used up no attempt.
+func TestLostDequeueAnswer(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	attempts := make(chan int, 1)
+	r := newRig(t, inst, func(reg *jobs.Registry) {
+		jobs.Handle(reg, "test.count", func(ctx context.Context, _ struct{}) (struct{}, error) {
+			attempts <- jobs.Info(ctx).Attempt
+			return struct{}{}, nil
+		}, jobs.Options{MaxRetries: jobs.NoRetries})
+	})
+	hardOfHearing := &deaf{UniversalClient: inst.Client}
+	r.pool(func(o *engine.PoolOptions) { o.Redis = hardOfHearing })
+	id := r.post(client.Enqueue{Type: "test.count"})
+	select {
+	case attempt := <-attempts:
+		if attempt != 1 || !hardOfHearing.lost.Load() {
+			t.Errorf("attempt %d, want the first; an answer was lost: %t", attempt, hardOfHearing.lost.Load())
+		}
+	case <-time.After(45 * time.Second):
+		t.Fatal("the job does not run")
+	}
 	r.until(id, jobs.StateCompleted)
 }

@@ -36,10 +36,16 @@ type reaper struct {
 	reap   *redis.Script
 	log    *slog.Logger
 	silent map[string]int // looks in a row without a pulse, by process
+
+	// self is this process, and knows reports whether it has a job in hand. A job
+	// that it holds and does not know was taken by a call whose answer was lost.
+	self  string
+	knows func(id string) bool
+	lost  map[string]int // looks in a row in which such a job was seen, by id
 }
 
 func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), log *slog.Logger) *reaper {
-	return &reaper{redis: c, queues: queues, reap: luaScript("reap"), log: log, silent: map[string]int{}}
+	return &reaper{redis: c, queues: queues, reap: luaScript("reap"), log: log, silent: map[string]int{}, lost: map[string]int{}}
 }
 
 // run looks until ctx ends.
@@ -78,14 +84,34 @@ func (r *reaper) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, j := range active {
-		if slices.Contains(dead, j.holder) {
-			if err := r.take(ctx, j); err != nil {
-				return err
-			}
+	for _, j := range append(r.astray(active), among(active, dead)...) {
+		if err := r.take(ctx, j); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func among(active []held, holders []string) []held {
+	return slices.DeleteFunc(slices.Clone(active), func(j held) bool { return !slices.Contains(holders, j.holder) })
+}
+
+// astray returns the jobs that this process holds without knowing, seen in two
+// looks in a row.
+func (r *reaper) astray(active []held) []held {
+	seen := map[string]int{}
+	var out []held
+	for _, j := range active {
+		if r.knows == nil || j.holder != r.self || j.started || r.knows(j.id) {
+			continue
+		}
+		seen[j.id] = r.lost[j.id] + 1
+		if seen[j.id] > 1 {
+			out = append(out, j)
+		}
+	}
+	r.lost = seen
+	return out
 }
 
 // active lists the active jobs of all queues that a process of Legwork holds.
@@ -157,8 +183,7 @@ func (r *reaper) dead(ctx context.Context, active []held) ([]string, error) {
 	return dead, nil
 }
 
-// take gives one job of a dead process to others, or archives it when its
-// retries are used up.
+// take gives one job to others, or archives it when its retries are used up.
 func (r *reaper) take(ctx context.Context, j held) error {
 	msg, err := store.Decode([]byte(j.raw))
 	if err != nil {
@@ -180,7 +205,7 @@ func (r *reaper) take(ctx context.Context, j held) error {
 	n, err := r.reap.Run(ctx, r.redis, keys, j.id, j.holder, j.raw, string(to), msg.Encode(),
 		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake).Int()
 	if err == nil && n == 1 {
-		r.log.Warn("job taken from a dead process", "job", j.id, "type", msg.Type, "process", j.holder, "started", j.started, "now", to)
+		r.log.Warn("job taken from a process that does not run it any more", "job", j.id, "type", msg.Type, "process", j.holder, "started", j.started, "now", to)
 	}
 	return err
 }

@@ -41,8 +41,7 @@ func (p *Pool) process(ctx context.Context, task *asynq.Task) error {
 	r := p.newRun(ctx, task)
 	runCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p.begin(r.id, cancel)
-	defer p.end(r.id)
+	defer p.begin(r.id, cancel)()
 	if err := p.beginner.note(ctx, r.queue, r.id); err != nil {
 		return p.unstarted(ctx, r, err)
 	}
@@ -156,7 +155,7 @@ func invoke(ctx context.Context, t *jobs.Type, r *run) (json.RawMessage, error) 
 			}
 			done <- a
 		}()
-		a.result, a.err = t.Run(ctx, r.msg.Payload)
+		labelled(ctx, r.id, func(ctx context.Context) { a.result, a.err = t.Run(ctx, r.msg.Payload) })
 	}()
 	a := <-done
 	return a.result, a.err

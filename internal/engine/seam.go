@@ -45,7 +45,8 @@ type seam struct {
 	acker    *acker
 	release  *redis.Script
 	hub      *hub
-	queues   []string // of the pool
+	queues   []string             // of the pool
+	hold     func(id string) bool // waits for a handler that still runs; false: give its job back
 	log      *slog.Logger
 	unknown  atomic.Int64 // scripts passed through without being recognised
 }
@@ -106,6 +107,9 @@ func (s *seam) dequeue(ctx context.Context, queue string) *redis.Cmd {
 func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []any, run runFunc) *redis.Cmd {
 	id, _ := args[0].(string)
 	queue, out := queueOf(keys), s.outcomes.take(id)
+	if (kind == scriptRetry || kind == scriptArchive) && !s.hold(id) {
+		kind, out = scriptRequeue, outcome{}
+	}
 	run, args = s.choose(kind, id, queue, keys, args, out, run)
 	cmd, ended := s.sendAgain(ctx, id, args, run)
 	switch {
@@ -142,10 +146,11 @@ func (s *seam) choose(kind scriptKind, id, queue string, keys []string, args []a
 	return run, args
 }
 
-// sendAgain repeats an acknowledgement that Redis may not have got, within the
-// context's deadline, which asynq sets to the end of the lease. It reports
-// whether the job's state has changed.
+// sendAgain repeats an acknowledgement that Redis may not have got, for as long as
+// a lease lasts. It reports whether the job's state has changed.
 func (s *seam) sendAgain(ctx context.Context, id string, args []any, run runFunc) (*redis.Cmd, bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime)
+	defer cancel()
 	pause, tries := ackRetryMin, 0
 	for {
 		tries++

