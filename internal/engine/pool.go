@@ -115,7 +115,7 @@ func NewPool(o PoolOptions) *Pool {
 	names := slices.Sorted(maps.Keys(o.Queues))
 	holder := uuid.NewString()
 	p.hub = newHub(o.Redis, holder, names, o.Log)
-	p.beginner = newBeginner(o.Redis, holder)
+	p.beginner = newBeginner(o.Redis, holder, o.Log)
 	p.seam = newSeam(o.Redis, p.outcomes, p.hub, names, o.Log)
 	p.seam.hold = p.hold
 	p.hub.reaper.knows = p.knows

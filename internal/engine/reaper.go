@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -20,6 +21,10 @@ const (
 	// must have had no pulse. An outage of Redis itself starts the count again,
 	// which gives living processes the time to beat.
 	reapAfter = 3
+	// unstartedMax is how often a job may be taken from dead processes that had not
+	// noted its start before that counts as an attempt: a handler may kill its
+	// process in its first instant.
+	unstartedMax = 3
 	// reapLook bounds the active jobs looked at in one queue at once, from the
 	// oldest.
 	reapLook = 1000
@@ -71,6 +76,7 @@ func (r *reaper) run(ctx context.Context) {
 type held struct {
 	queue, id, holder, raw string
 	started                bool
+	crashes                int // times it was taken unstarted before
 }
 
 func (r *reaper) look(ctx context.Context) error {
@@ -134,7 +140,7 @@ func (r *reaper) active(ctx context.Context) ([]held, error) {
 	for q, cmd := range ids {
 		for _, id := range cmd.Val() {
 			all = append(all, held{queue: q, id: id})
-			reads = append(reads, pipe.HMGet(ctx, store.KeysOf(q).Task(id), store.FieldHolder, store.FieldMessage, store.FieldStarted))
+			reads = append(reads, pipe.HMGet(ctx, store.KeysOf(q).Task(id), store.FieldHolder, store.FieldMessage, store.FieldStarted, store.FieldCrashes))
 		}
 	}
 	if len(all) == 0 {
@@ -148,6 +154,8 @@ func (r *reaper) active(ctx context.Context) ([]held, error) {
 		all[i].holder, _ = v[0].(string)
 		all[i].raw, _ = v[1].(string)
 		all[i].started = v[2] != nil
+		crashes, _ := v[3].(string)
+		all[i].crashes, _ = strconv.Atoi(crashes)
 	}
 	return slices.DeleteFunc(all, func(j held) bool { return j.holder == "" || j.raw == "" }), nil
 }
@@ -192,7 +200,12 @@ func (r *reaper) take(ctx context.Context, j held) error {
 	}
 	now := time.Now()
 	to := jobs.StatePending
-	if j.started {
+	crashes := j.crashes
+	if !j.started && j.holder != r.self {
+		crashes++
+	}
+	if j.started || crashes > unstartedMax {
+		crashes = 0
 		msg.Error, msg.LastFailedAt = errWorkerDied.Error(), now.Unix()
 		if msg.Retried >= msg.Retry {
 			to = jobs.StateArchived
@@ -203,7 +216,7 @@ func (r *reaper) take(ctx context.Context, j held) error {
 	k := store.KeysOf(j.queue)
 	keys := []string{k.Active(), k.Lease(), k.Task(j.id), k.Pending(), k.Archived()}
 	n, err := r.reap.Run(ctx, r.redis, keys, j.id, j.holder, j.raw, string(to), msg.Encode(),
-		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake).Int()
+		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake, crashes).Int()
 	if err == nil && n == 1 {
 		r.log.Warn("job taken from a process that does not run it any more", "job", j.id, "type", msg.Type, "process", j.holder, "started", j.started, "now", to)
 	}

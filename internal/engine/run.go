@@ -42,9 +42,7 @@ func (p *Pool) process(ctx context.Context, task *asynq.Task) error {
 	runCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer p.begin(r.id, cancel)()
-	if err := p.beginner.note(ctx, r.queue, r.id); err != nil {
-		return p.unstarted(ctx, r, err)
-	}
+	p.beginner.post(starting{queue: r.queue, id: r.id})
 	out, err := p.attempt(runCtx, r)
 	if ctx.Err() != nil {
 		r.log.WarnContext(ctx, "handler returned after its job was taken from it", "error", err)
@@ -52,14 +50,6 @@ func (p *Pool) process(ctx context.Context, task *asynq.Task) error {
 	}
 	out.waiter = r.meta.Waiter
 	return p.conclude(ctx, r, out, err)
-}
-
-// unstarted ends a run whose handler was not started: its start could not be
-// noted. The job goes back without using up an attempt.
-func (p *Pool) unstarted(ctx context.Context, r *run, err error) error {
-	r.log.WarnContext(ctx, "job not started, giving it back", "error", err)
-	p.outcomes.put(r.id, outcome{ending: endRequeue})
-	return &failure{text: err.Error(), tell: asynq.RevokeTask}
 }
 
 func (p *Pool) newRun(ctx context.Context, task *asynq.Task) *run {

@@ -24,6 +24,7 @@ const (
 	FieldCancel       = "lw_cancel"     // present once somebody asked to cancel
 	FieldHolder       = "lw_holder"     // process that holds the job, while active
 	FieldStarted      = "lw_started"    // present once the handler of the present attempt was about to start
+	FieldCrashes      = "lw_crashes"    // times a process died with the job taken and its start not noted
 	FieldUnstarted    = "lw_unstarted"  // present when archived while waiting: the attempt in progress never began
 )
 
