@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"legwork/internal/store"
 )
+
+// ackMax bounds the jobs that have run and are not yet ended in Redis. Beyond it
+// the slots of further ones stay taken.
+const ackMax = 1024
 
 // errNotActive is how asynq's scripts say that a job is not active any more.
 var errNotActive = errors.New("NOT FOUND")
@@ -24,32 +29,78 @@ type ended struct {
 	message  any
 	field    string // result or reason to store, or ""
 	value    any
-	err      error // why it was not ended
+	giveUp   time.Time // end of the lease
+	then     func()    // called once the job has ended; may be nil
+	err      error     // outcome of the last try
 }
 
-// acker ends jobs that ran well, many with one call.
+// acker ends jobs that ran well, many with one call, while their slots take the
+// next ones. It tries until Redis has got it or the lease ends.
 type acker struct {
 	redis  redis.UniversalClient
 	holder string
 	finish *redis.Script
+	log    *slog.Logger
+	room   chan struct{} // one token for each job in hand
 	*coalescer[*ended]
 }
 
-func newAcker(c redis.UniversalClient, holder string) *acker {
-	a := &acker{redis: c, holder: holder, finish: luaScript("finish")}
+func newAcker(c redis.UniversalClient, holder string, log *slog.Logger) *acker {
+	a := &acker{redis: c, holder: holder, finish: luaScript("finish"), log: log, room: make(chan struct{}, ackMax)}
 	a.coalescer = newCoalescer(a.writeAll, ackTryMax)
 	return a
 }
 
-// ack ends one job. The error is errNotActive, or that of the call.
-func (a *acker) ack(ctx context.Context, e *ended) error {
-	if err := a.put(ctx, e); err != nil {
-		return err
-	}
-	return e.err
+// end takes the job and returns at once, unless very many are in hand.
+func (a *acker) end(j *ended) {
+	j.giveUp = time.Now().Add(leaseTime)
+	a.room <- struct{}{}
+	a.post(j)
 }
 
-func (a *acker) writeAll(ctx context.Context, jobs []*ended) {
+// writeAll ends the jobs, again and again where Redis cannot be reached.
+func (a *acker) writeAll(_ context.Context, jobs []*ended) {
+	defer func() {
+		for range jobs {
+			<-a.room
+		}
+	}()
+	left := jobs
+	for pause, try := ackRetryMin, 1; ; try++ {
+		ctx, cancel := context.WithTimeout(context.Background(), ackTryMax)
+		a.write(ctx, left)
+		cancel()
+		if left = a.settle(left, try); len(left) == 0 {
+			return
+		}
+		time.Sleep(pause)
+		pause = min(2*pause, ackRetryMax)
+	}
+}
+
+// settle concludes the jobs whose try succeeded or cannot succeed, and returns
+// those to try again.
+func (a *acker) settle(jobs []*ended, try int) []*ended {
+	var again []*ended
+	for _, j := range jobs {
+		switch {
+		case j.err == nil, try > 1 && errors.Is(j.err, errNotActive): // or an earlier try had arrived
+			if j.then != nil {
+				j.then()
+			}
+		case store.Unavailable(j.err) && time.Now().Before(j.giveUp):
+			again = append(again, j)
+		default:
+			a.log.Error("job ran and could not be ended; it will run again", "job", j.id, "queue", j.queue, "tries", try, "error", j.err)
+		}
+	}
+	if len(again) > 0 {
+		a.log.Warn("acknowledgements failed, trying again", "jobs", len(again), "try", try, "error", again[0].err)
+	}
+	return again
+}
+
+func (a *acker) write(ctx context.Context, jobs []*ended) {
 	byQueue := map[string][]*ended{}
 	for _, j := range jobs {
 		byQueue[j.queue] = append(byQueue[j.queue], j)
@@ -73,10 +124,8 @@ func (a *acker) writeQueue(ctx context.Context, k store.Keys, jobs []*ended) {
 		err = fmt.Errorf("the finish script answered for %d of %d jobs", len(codes), len(jobs))
 	}
 	for i, j := range jobs {
-		switch {
-		case err != nil:
-			j.err = err
-		case codes[i] == 0:
+		j.err = err
+		if err == nil && codes[i] == 0 {
 			j.err = errNotActive
 		}
 	}

@@ -52,7 +52,7 @@ type seam struct {
 }
 
 func newSeam(c redis.UniversalClient, o *outcomes, h *hub, queues []string, log *slog.Logger) *seam {
-	return &seam{UniversalClient: c, outcomes: o, hub: h, queues: queues, acker: newAcker(c, h.holder), release: luaScript("release"), log: log}
+	return &seam{UniversalClient: c, outcomes: o, hub: h, queues: queues, acker: newAcker(c, h.holder, log), release: luaScript("release"), log: log}
 }
 
 // EvalSha is how asynq runs a script that Redis knows.
@@ -107,6 +107,13 @@ func (s *seam) dequeue(ctx context.Context, queue string) *redis.Cmd {
 func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []any, run runFunc) *redis.Cmd {
 	id, _ := args[0].(string)
 	queue, out := queueOf(keys), s.outcomes.take(id)
+	if job := finished(kind, id, queue, keys, args, out); job != nil {
+		if out.waiter != "" {
+			job.then = func() { s.tell(context.Background(), out.waiter, id) }
+		}
+		s.acker.end(job)
+		return okCmd(ctx)
+	}
 	if (kind == scriptRetry || kind == scriptArchive) && !s.hold(id) {
 		kind, out = scriptRequeue, outcome{}
 	}
@@ -118,7 +125,7 @@ func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []a
 	case ended && kind == scriptRetry:
 		at, _ := strconv.ParseFloat(fmt.Sprint(args[2]), 64)
 		s.hub.forwarder.expect(queue, setRetry, timeOfScore(at))
-	case ended && out.waiter != "" && out.ending == endAsAsked:
+	case ended && out.waiter != "" && kind == scriptArchive:
 		s.tell(ctx, out.waiter, id)
 	}
 	return cmd
@@ -131,10 +138,6 @@ func (s *seam) choose(kind scriptKind, id, queue string, keys []string, args []a
 		return s.giveBack(queue, out), args
 	case kind == scriptRequeue:
 		return s.giveBack(queue, outcome{ending: endRequeue}), args
-	case kind == scriptComplete && len(keys) == completeKeys:
-		return s.finish(ended{id: id, queue: queue, dayKey: keys[4], statsEnd: args[1], until: args[2], message: args[3]}, out), args
-	case kind == scriptDone && len(keys) == doneKeys:
-		return s.finish(ended{id: id, queue: queue, dayKey: keys[3], statsEnd: args[1], until: "0", message: ""}, out), args
 	case kind == scriptRetry && !out.due.IsZero():
 		// asynq cuts the time to the second, which may be early.
 		args = slices.Clone(args)
@@ -178,26 +181,27 @@ func (s *seam) sendAgain(ctx context.Context, id string, args []any, run runFunc
 	}
 }
 
-// finish replaces asynq's done and complete scripts by one that ends many jobs
-// at once and stores their results.
-func (s *seam) finish(job ended, out outcome) runFunc {
+// finished returns the job that asynq's done or complete script would end, with
+// its result, for the acker to end; nil for any other call.
+func finished(kind scriptKind, id, queue string, keys []string, args []any, out outcome) *ended {
+	job := &ended{id: id, queue: queue, value: ""}
+	switch {
+	case out.ending != endAsAsked:
+		return nil
+	case kind == scriptComplete && len(keys) == completeKeys:
+		job.dayKey, job.statsEnd, job.until, job.message = keys[4], args[1], args[2], args[3]
+	case kind == scriptDone && len(keys) == doneKeys:
+		job.dayKey, job.statsEnd, job.until, job.message = keys[3], args[1], "0", ""
+	default:
+		return nil
+	}
 	switch {
 	case out.discard != "":
 		job.field, job.value = store.FieldDiscarded, out.discard
 	case out.result != nil:
 		job.field, job.value = store.FieldResult, []byte(out.result)
-	default:
-		job.value = ""
 	}
-	return func(ctx context.Context, _ []any) *redis.Cmd {
-		try := job // a try whose caller has gone still belongs to its write
-		if err := s.acker.ack(ctx, &try); err != nil {
-			cmd := redis.NewCmd(ctx)
-			cmd.SetErr(err)
-			return cmd
-		}
-		return okCmd(ctx)
-	}
+	return job
 }
 
 // giveBack puts an active job back without using up an attempt.
