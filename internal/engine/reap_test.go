@@ -149,7 +149,14 @@ type deaf struct {
 }
 
 func (d *deaf) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	cmd := d.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	return d.lose(keys, d.UniversalClient.EvalSha(ctx, sha, keys, args...))
+}
+
+func (d *deaf) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
+	return d.lose(keys, d.UniversalClient.Eval(ctx, script, keys, args...))
+}
+
+func (d *deaf) lose(keys []string, cmd *redis.Cmd) *redis.Cmd {
 	answer, _ := cmd.Val().([]any)
 	if len(answer) == 3 && strings.HasSuffix(keys[0], ":pending") && d.lost.CompareAndSwap(false, true) {
 		cmd.SetErr(io.ErrUnexpectedEOF)
