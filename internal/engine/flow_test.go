@@ -156,7 +156,7 @@ func TestSnoozeUsesNoAttempt(t *testing.T) {
 func TestDeadlineEndsAttempts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, storetest.Redis(t), func(reg *jobs.Registry) {
-		jobs.Handle(reg, "test.fail", func(ctx context.Context, _ struct{}) (struct{}, error) {
+		jobs.Handle(reg, "test.fail", func(_ context.Context, _ struct{}) (struct{}, error) {
 			return struct{}{}, errors.New("no luck")
 		}, jobs.Options{Backoff: jobs.Backoff{Initial: time.Hour}})
 	})

@@ -127,4 +127,6 @@ func receive[T any](t *testing.T, c <-chan T) T {
 func ptr[T any](v T) *T { return &v }
 
 // quick is a backoff with the shortest delay there is.
-func quick() jobs.Backoff { return jobs.Backoff{Initial: time.Second, Factor: 1, Jitter: jobs.NoJitter} }
+func quick() jobs.Backoff {
+	return jobs.Backoff{Initial: time.Second, Factor: 1, Jitter: jobs.NoJitter}
+}
