@@ -15,10 +15,12 @@ const coalesceMax = 256
 type coalescer struct {
 	write   func(ctx context.Context, entries []*entry)
 	timeout time.Duration // of one write
-	waiting chan *single
-	quit    chan struct{}
-	stop    sync.Once
+	wake    chan struct{} // holds a token while somebody may wait
 	done    sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting []*single // guarded by mu; in the order of their coming
+	closed  bool      // guarded by mu
 }
 
 // single is one caller's job and where it waits.
@@ -29,7 +31,7 @@ type single struct {
 }
 
 func newCoalescer(write func(context.Context, []*entry), timeout time.Duration) *coalescer {
-	c := &coalescer{write: write, timeout: timeout, waiting: make(chan *single), quit: make(chan struct{})}
+	c := &coalescer{write: write, timeout: timeout, wake: make(chan struct{}, 1)}
 	c.done.Go(c.run)
 	return c
 }
@@ -38,11 +40,7 @@ func newCoalescer(write func(context.Context, []*entry), timeout time.Duration) 
 // is stored or ctx ends. After ctx has ended the entry may still be stored.
 func (c *coalescer) put(ctx context.Context, e *entry) error {
 	s := &single{entry: e, ctx: ctx, stored: make(chan struct{})}
-	select {
-	case c.waiting <- s:
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-c.quit:
+	if !c.join(s) {
 		return errStopped
 	}
 	select {
@@ -53,34 +51,52 @@ func (c *coalescer) put(ctx context.Context, e *entry) error {
 	}
 }
 
-// close lets the write under way finish and refuses new entries.
+// join lines the job up; false when the coalescer is closed.
+func (c *coalescer) join(s *single) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return false
+	}
+	c.waiting = append(c.waiting, s)
+	c.signal()
+	return true
+}
+
+// signal leaves a token for run; the caller holds mu.
+func (c *coalescer) signal() {
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// close writes what waits and refuses new entries.
 func (c *coalescer) close() {
-	c.stop.Do(func() { close(c.quit) })
+	c.mu.Lock()
+	if !c.closed {
+		c.closed = true
+		close(c.wake)
+	}
+	c.mu.Unlock()
 	c.done.Wait()
 }
 
 func (c *coalescer) run() {
-	for {
-		select {
-		case first := <-c.waiting:
-			c.flush(c.gather(first))
-		case <-c.quit:
-			return
+	for range c.wake {
+		for batch := c.gather(); len(batch) > 0; batch = c.gather() {
+			c.flush(batch)
 		}
 	}
 }
 
 // gather takes what waits right now, without waiting for more.
-func (c *coalescer) gather(first *single) []*single {
-	batch := []*single{first}
-	for len(batch) < coalesceMax {
-		select {
-		case s := <-c.waiting:
-			batch = append(batch, s)
-		default:
-			return batch
-		}
-	}
+func (c *coalescer) gather() []*single {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := min(len(c.waiting), coalesceMax)
+	batch := c.waiting[:n:n]
+	c.waiting = c.waiting[n:]
 	return batch
 }
 

@@ -67,9 +67,11 @@ type Pool struct {
 	redis       redis.UniversalClient
 	registry    *jobs.Registry
 	stopTimeout time.Duration
+	cancelGrace time.Duration
 	resultLimit int
 	log         *slog.Logger
 	outcomes    *outcomes
+	seam        *seam
 	server      *asynq.Server
 	listener    *listener
 
@@ -97,11 +99,12 @@ func NewPool(o PoolOptions) *Pool {
 		o.Log = slog.Default()
 	}
 	p := &Pool{
-		redis: o.Redis, registry: o.Registry, stopTimeout: o.StopTimeout,
+		redis: o.Redis, registry: o.Registry, stopTimeout: o.StopTimeout, cancelGrace: o.CancelGrace,
 		resultLimit: o.ResultLimit, log: o.Log, outcomes: newOutcomes(), running: map[string]context.CancelCauseFunc{},
 	}
 	p.listener = newListener(o.Redis, store.ChannelCancel, p.cancel)
-	p.server = asynq.NewServerFromRedisClient(newSeam(o.Redis, p.outcomes, o.Log), asynq.Config{
+	p.seam = newSeam(o.Redis, p.outcomes, o.Log)
+	p.server = asynq.NewServerFromRedisClient(p.seam, asynq.Config{
 		Concurrency:              o.Concurrency,
 		Queues:                   maps.Clone(o.Queues),
 		StrictPriority:           o.StrictPriority,
@@ -155,6 +158,9 @@ func (p *Pool) Stop(ctx context.Context) error {
 	if !within(ctx, drained, p.stopTimeout) {
 		n := p.cancelAll()
 		p.log.WarnContext(ctx, "jobs still running, cancelling them", "jobs", n)
+		if !within(context.WithoutCancel(ctx), drained, p.cancelGrace+ackRetryMax) {
+			p.seam.giveUp()
+		}
 	}
 	<-drained
 	p.listener.stop()

@@ -40,12 +40,21 @@ type seam struct {
 	complete *redis.Script
 	release  *redis.Script
 	log      *slog.Logger
-	unknown  atomic.Int64 // scripts passed through without being recognised
+	unknown  atomic.Int64  // scripts passed through without being recognised
+	over     chan struct{} // closed when lost acknowledgements are not sent again any more
 }
 
 func newSeam(c redis.UniversalClient, o *outcomes, log *slog.Logger) *seam {
-	return &seam{UniversalClient: c, outcomes: o, complete: luaScript("complete"), release: luaScript("release"), log: log}
+	return &seam{
+		UniversalClient: c, outcomes: o, complete: luaScript("complete"), release: luaScript("release"), log: log,
+		over: make(chan struct{}),
+	}
 }
+
+// giveUp ends the sending of lost acknowledgements: the process stops and Redis
+// is still away. The jobs' leases end, and another worker takes them over. Call
+// it once.
+func (s *seam) giveUp() { close(s.over) }
 
 // EvalSha is how asynq runs a script that Redis knows.
 func (s *seam) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
@@ -106,9 +115,9 @@ func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []a
 	return cmd
 }
 
-// sendAgain repeats an acknowledgement that Redis may not have got, within the
-// context's deadline, which asynq sets to the end of the lease. It reports
-// whether the job's state has changed.
+// sendAgain repeats an acknowledgement that Redis may not have got, until the
+// context's deadline, which asynq sets to the end of the lease, or until giveUp.
+// It reports whether the job's state has changed.
 func (s *seam) sendAgain(ctx context.Context, id string, args []any, run runFunc) (*redis.Cmd, bool) {
 	pause, tries := ackRetryMin, 0
 	for {
@@ -130,6 +139,8 @@ func (s *seam) sendAgain(ctx context.Context, id string, args []any, run runFunc
 		s.log.Warn("acknowledgement failed, trying again", "job", id, "try", tries, "error", err)
 		select {
 		case <-ctx.Done():
+			return cmd, false
+		case <-s.over:
 			return cmd, false
 		case <-time.After(pause):
 			pause = min(2*pause, ackRetryMax)
