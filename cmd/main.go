@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"legwork/configs"
+	"legwork/internal/bench"
 	"legwork/internal/store"
 	"legwork/jobs"
 )
@@ -55,6 +56,7 @@ type program struct {
 func (p *program) registry(c configs.Config) *jobs.Registry {
 	r := jobs.NewRegistry()
 	p.register(r, c)
+	bench.Register(r)
 	return r
 }
 

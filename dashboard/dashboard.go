@@ -19,7 +19,7 @@ import (
 var files embed.FS
 
 // policy lets a page load this server's own files and nothing else.
-const policy = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+const policy = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // recentMax is the number of jobs in each table of the overview.
 const recentMax = 10
@@ -48,12 +48,12 @@ type dashboard struct {
 	page *template.Template
 }
 
-// New returns the handler of "/" and "/static/".
+// New returns the handler of "/" and the files under "/static/".
 func New(o Options) http.Handler {
 	d := &dashboard{Options: o, page: parse()}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", d.overview)
-	mux.Handle("GET /static/", http.FileServerFS(files))
+	mux.Handle("GET /static/{file}", http.FileServerFS(files))
 	return secure(mux)
 }
 
@@ -76,6 +76,9 @@ func secure(next http.Handler) http.Handler {
 	})
 }
 
+// retryAfter is what a page without data tells the caller to wait, in seconds.
+const retryAfter = "2"
+
 // render writes a whole page or, when its template fails, an error.
 func (d *dashboard) render(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
 	var page bytes.Buffer
@@ -87,6 +90,9 @@ func (d *dashboard) render(w http.ResponseWriter, r *http.Request, status int, n
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Cache-Control", "no-store")
+	if status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", retryAfter)
+	}
 	w.WriteHeader(status)
 	_, _ = page.WriteTo(w)
 }

@@ -32,13 +32,19 @@ func (d *dashboard) overview(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
 	page, err := d.readOverview(ctx)
-	if err != nil {
+	switch {
+	case r.Context().Err() != nil: // nobody waits for the page any more
+	case jobs.CodeOf(err) == jobs.CodeUnavailable:
 		d.Log.WarnContext(ctx, "overview not read", "error", err)
 		page = overview{Trouble: "Redis cannot be reached. Jobs that were accepted are safe; this page tries again by itself."}
 		d.render(w, r, http.StatusServiceUnavailable, "overview.html", page)
-		return
+	case err != nil:
+		d.Log.ErrorContext(ctx, "overview not read", "error", err)
+		page = overview{Trouble: "Something went wrong inside Legwork; its log says what. This page tries again by itself."}
+		d.render(w, r, http.StatusInternalServerError, "overview.html", page)
+	default:
+		d.render(w, r, http.StatusOK, "overview.html", page)
 	}
-	d.render(w, r, http.StatusOK, "overview.html", page)
 }
 
 func (d *dashboard) readOverview(ctx context.Context) (overview, error) {

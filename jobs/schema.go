@@ -16,6 +16,7 @@ import (
 type Schema struct {
 	raw      json.RawMessage
 	compiled *jsonschema.Schema
+	shape    *shape // nil when the schema says more than a shape can
 }
 
 // CompileSchema compiles a JSON Schema document. Formats such as "email" are
@@ -38,7 +39,7 @@ func CompileSchema(raw json.RawMessage) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compile schema: %w", err)
 	}
-	return &Schema{raw: raw, compiled: compiled}, nil
+	return &Schema{raw: raw, compiled: compiled, shape: shapeOf(doc)}, nil
 }
 
 // JSON returns the schema document. Do not change it.
@@ -48,6 +49,9 @@ func (s *Schema) JSON() json.RawMessage { return s.raw }
 // that start at the payload's root, or nil. Details never repeat what was
 // submitted.
 func (s *Schema) Validate(payload json.RawMessage) []FieldError {
+	if s.shape.accepts(payload) {
+		return nil
+	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(payload))
 	if err != nil {
 		return []FieldError{{Detail: "is not valid JSON"}}

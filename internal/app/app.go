@@ -24,6 +24,9 @@ import (
 // leaves it open.
 const perCPU = 10
 
+// startTimeoutMin is time for one try, when the configuration asks for no more.
+const startTimeoutMin = time.Second
+
 // ErrAddrInUse is returned by [New] when another program listens on the address.
 var ErrAddrInUse = errors.New("address already in use")
 
@@ -86,10 +89,10 @@ func (a *App) Addr() string {
 // Run waits for Redis, starts every part, calls ready, and works until ctx ends
 // or a part fails. Then it stops gracefully: HTTP first, so that no new job
 // comes in, and the connection to Redis last. The error is nil after a stop that
-// ctx asked for.
+// ctx asked for, and wraps the cause of ctx's end if Redis was still awaited.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	defer a.close()
-	if err := store.WaitReady(ctx, a.redis, a.log, a.cfg.Redis.StartTimeout); err != nil {
+	if err := store.WaitReady(ctx, a.redis, a.log, max(a.cfg.Redis.StartTimeout, startTimeoutMin)); err != nil {
 		return err
 	}
 	failed := make(chan error, 1)
@@ -103,7 +106,8 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 		case err = <-failed:
 		}
 	}
-	return errors.Join(err, a.stop(started))
+	a.stop(started)
+	return err
 }
 
 // compose lists the parts of the process's roles in the order of their start.
@@ -127,7 +131,8 @@ func (a *App) composeWorker() {
 	}
 	pool := engine.NewPool(engine.PoolOptions{
 		Redis: a.redis, Registry: a.registry, Queues: w.Queues, StrictPriority: w.StrictPriority,
-		Concurrency: w.Concurrency, StopTimeout: w.StopTimeout, CancelGrace: w.CancelGrace,
+		// A configured 0 means no time at all; to the pool it would mean its default.
+		Concurrency: w.Concurrency, StopTimeout: max(w.StopTimeout, 1), CancelGrace: max(w.CancelGrace, 1),
 		ResultLimit: int(a.cfg.Jobs.ResultLimit), Log: a.log,
 	})
 	announcer := engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, w.Concurrency, w.Queues, a.log)
@@ -161,17 +166,16 @@ func (a *App) start(ctx context.Context) ([]part, error) {
 	return a.parts, nil
 }
 
-// stop stops the parts in reverse order. Each part bounds its own stop.
-func (a *App) stop(started []part) error {
-	var errs []error
+// stop stops the parts in reverse order. Each part bounds its own stop; what one
+// could not do is logged, for it passes by itself.
+func (a *App) stop(started []part) {
 	for _, p := range slices.Backward(started) {
 		begin := time.Now()
 		if err := p.stop(context.Background()); err != nil {
-			errs = append(errs, fmt.Errorf("stop %s: %w", p.name, err))
+			a.log.Warn("not stopped cleanly", "part", p.name, "error", err)
 		}
 		a.log.Debug("stopped", "part", p.name, "took", time.Since(begin))
 	}
-	return errors.Join(errs...)
 }
 
 func (a *App) close() {

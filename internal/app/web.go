@@ -82,13 +82,13 @@ func (w *web) stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, w.grace)
 	defer cancel()
 	if err := w.server.Shutdown(ctx); err != nil {
-		return errors.Join(err, w.server.Close())
+		return errors.Join(fmt.Errorf("requests were cut off: %w", err), w.server.Close())
 	}
 	return nil
 }
 
 func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("listen on %s: %w; stop the other program, or choose another address with --http-addr", addr, ErrAddrInUse)
 	}

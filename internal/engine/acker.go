@@ -41,12 +41,13 @@ type acker struct {
 	holder string
 	finish *redis.Script
 	log    *slog.Logger
-	room   chan struct{} // one token for each job in hand
+	over   <-chan struct{} // closed when nothing is tried again any more
+	room   chan struct{}   // one token for each job in hand
 	*coalescer[*ended]
 }
 
-func newAcker(c redis.UniversalClient, holder string, log *slog.Logger) *acker {
-	a := &acker{redis: c, holder: holder, finish: luaScript("finish"), log: log, room: make(chan struct{}, ackMax)}
+func newAcker(c redis.UniversalClient, holder string, over <-chan struct{}, log *slog.Logger) *acker {
+	a := &acker{redis: c, holder: holder, finish: luaScript("finish"), log: log, over: over, room: make(chan struct{}, ackMax)}
 	a.coalescer = newCoalescer(a.writeAll, ackTryMax)
 	return a
 }
@@ -73,7 +74,12 @@ func (a *acker) writeAll(_ context.Context, jobs []*ended) {
 		if left = a.settle(left, try); len(left) == 0 {
 			return
 		}
-		time.Sleep(pause)
+		select {
+		case <-a.over:
+			a.log.Error("jobs ran and could not be ended before the stop; they will run again", "jobs", len(left))
+			return
+		case <-time.After(pause):
+		}
 		pause = min(2*pause, ackRetryMax)
 	}
 }

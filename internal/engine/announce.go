@@ -21,6 +21,8 @@ import (
 const (
 	announceEvery = 5 * time.Second
 	announceTTL   = 20 * time.Second
+	// announceStopMax bounds the withdrawal.
+	announceStopMax = 2 * time.Second
 )
 
 // Announcement is what a living worker process tells the others about itself.
@@ -80,7 +82,8 @@ func (a *Announcer) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop withdraws the announcement.
+// Stop withdraws the announcement. When Redis is away it returns an error after
+// two seconds at most, and the announcement expires by itself.
 func (a *Announcer) Stop(ctx context.Context) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -90,6 +93,8 @@ func (a *Announcer) Stop(ctx context.Context) error {
 	a.cancel()
 	a.done.Wait()
 	a.cancel = nil
+	ctx, cancel := context.WithTimeout(ctx, announceStopMax)
+	defer cancel()
 	pipe := a.redis.Pipeline()
 	pipe.SRem(ctx, store.KeyWorkers, a.doc.ID)
 	pipe.Del(ctx, store.KeyWorkerPrefix+a.doc.ID)

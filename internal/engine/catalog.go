@@ -20,10 +20,12 @@ import (
 )
 
 // A view of the announcements serves for catalogFresh; a type that is not in it
-// makes the catalog look again, at most every catalogRetry.
+// makes the catalog look again, at most every catalogRetry. A look may take
+// catalogLook, which leaves a request most of its own time for its own work.
 const (
 	catalogFresh = 5 * time.Second
 	catalogRetry = 250 * time.Millisecond
+	catalogLook  = 400 * time.Millisecond
 )
 
 // Catalog knows every job type: those of this program's registry, and those that
@@ -130,7 +132,8 @@ func (c *Catalog) unknown(name string, v *view) error {
 }
 
 // current returns a view that is at most maxAge old, reading Redis for it when
-// needed. With an error it returns the last view there was.
+// needed. With an error it returns the last view there was. What comes of a look
+// serves all callers, so none of them can end it by going away.
 func (c *Catalog) current(ctx context.Context, maxAge time.Duration) (*view, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -141,10 +144,10 @@ func (c *Catalog) current(ctx context.Context, maxAge time.Duration) (*view, err
 	if now.Sub(c.lookedAt) <= catalogRetry {
 		return c.view, c.lookErr
 	}
-	ctx, cancel := context.WithTimeout(ctx, RequestTimeoutDefault)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), catalogLook)
 	defer cancel()
 	workers, err := c.read(ctx)
-	c.lookedAt, c.lookErr = now, err
+	c.lookedAt, c.lookErr = time.Now(), err
 	if err != nil {
 		return c.view, err
 	}

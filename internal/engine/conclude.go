@@ -34,7 +34,7 @@ func (p *Pool) conclude(ctx context.Context, r *run, out outcome, err error) err
 	d := jobs.Decide(err)
 	text := clip(err.Error())
 	switch {
-	case d.Verdict == jobs.VerdictSnooze:
+	case d.Verdict == jobs.VerdictSnooze && !errors.Is(err, errCancelled):
 		out.ending, out.due = endSnooze, time.Now().Add(d.Delay)
 		p.outcomes.put(r.id, out)
 		return &failure{text: text, tell: asynq.RevokeTask}

@@ -77,10 +77,10 @@ type Pool struct {
 	resultLimit int
 	log         *slog.Logger
 	outcomes    *outcomes
+	seam        *seam
 	server      *asynq.Server
 	listener    *listener
 	hub         *hub
-	seam        *seam
 	beginner    *beginner
 	zombies     *zombies
 
@@ -181,15 +181,31 @@ func (p *Pool) Stop(ctx context.Context) error {
 	if !within(ctx, drained, p.stopTimeout) {
 		n := p.cancelAll()
 		p.log.WarnContext(ctx, "jobs still running, cancelling them", "jobs", n)
-		within(context.WithoutCancel(ctx), drained, p.cancelGrace)
+		if !within(context.WithoutCancel(ctx), drained, p.cancelGrace+ackRetryMax) {
+			p.seam.giveUp()
+		}
 	}
 	p.zombies.release()
 	<-drained
 	p.beginner.close()
-	p.seam.acker.close()
+	p.closeAcker(ctx)
 	p.hub.stop()
 	p.listener.stop()
 	return nil
+}
+
+// closeAcker waits until the jobs that ran have ended in Redis or, when it is
+// away, until the grace is over.
+func (p *Pool) closeAcker(ctx context.Context) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		p.seam.acker.close()
+	}()
+	if !within(context.WithoutCancel(ctx), closed, p.cancelGrace+ackRetryMax) {
+		p.seam.giveUp()
+	}
+	<-closed
 }
 
 // within reports whether done closes before d passes and before ctx ends.

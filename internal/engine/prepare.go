@@ -33,7 +33,9 @@ func (e *Engine) prepare(def *jobs.Definition, r *client.Enqueue, waiter string,
 	timeout := c.timeout(r, def)
 	retention := c.retention(r, def, waiter)
 	c.retries(r, &msg.Retry)
-	msg.Headers = c.headers(r)
+	if len(r.Headers) > 0 {
+		msg.Headers = c.headers(r)
+	}
 	c.tags(r)
 	if len(c.fields) > 0 {
 		return nil, &jobs.Error{Code: jobs.CodeInvalidRequest, Message: "the job has wrong fields", Fields: c.fields}

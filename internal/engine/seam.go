@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -48,12 +49,22 @@ type seam struct {
 	queues   []string             // of the pool
 	hold     func(id string) bool // waits for a handler that still runs; false: give its job back
 	log      *slog.Logger
-	unknown  atomic.Int64 // scripts passed through without being recognised
+	unknown  atomic.Int64  // scripts passed through without being recognised
+	over     chan struct{} // closed when lost acknowledgements are not sent again any more
+	overOnce sync.Once
 }
 
 func newSeam(c redis.UniversalClient, o *outcomes, h *hub, queues []string, log *slog.Logger) *seam {
-	return &seam{UniversalClient: c, outcomes: o, hub: h, queues: queues, acker: newAcker(c, h.holder, log), release: luaScript("release"), log: log}
+	over := make(chan struct{})
+	return &seam{
+		UniversalClient: c, outcomes: o, hub: h, queues: queues, release: luaScript("release"), log: log,
+		over: over, acker: newAcker(c, h.holder, over, log),
+	}
 }
+
+// giveUp ends the sending of lost acknowledgements: the process stops and Redis
+// is still away. The jobs' leases end, and another worker takes them over.
+func (s *seam) giveUp() { s.overOnce.Do(func() { close(s.over) }) }
 
 // EvalSha is how asynq runs a script that Redis knows.
 func (s *seam) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
@@ -150,7 +161,7 @@ func (s *seam) choose(kind scriptKind, id, queue string, keys []string, args []a
 }
 
 // sendAgain repeats an acknowledgement that Redis may not have got, for as long as
-// a lease lasts. It reports whether the job's state has changed.
+// a lease lasts, or until giveUp. It reports whether the job's state has changed.
 func (s *seam) sendAgain(ctx context.Context, id string, args []any, run runFunc) (*redis.Cmd, bool) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime)
 	defer cancel()
@@ -174,6 +185,8 @@ func (s *seam) sendAgain(ctx context.Context, id string, args []any, run runFunc
 		s.log.Warn("acknowledgement failed, trying again", "job", id, "try", tries, "error", err)
 		select {
 		case <-ctx.Done():
+			return cmd, false
+		case <-s.over:
 			return cmd, false
 		case <-time.After(pause):
 			pause = min(2*pause, ackRetryMax)

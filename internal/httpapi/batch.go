@@ -15,7 +15,7 @@ import (
 )
 
 func (s *server) enqueueBatch(ctx context.Context, in *struct{ request }) (*batchOutput, error) {
-	body, mediaType, err := readBody(in.raw, s.BatchBodyLimit, typeJSON, typeNDJSON)
+	body, mediaType, err := readBody(in.request, s.BatchBodyLimit, typeJSON, typeNDJSON)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}

@@ -11,37 +11,58 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"legwork/internal/inspect"
 	"legwork/jobs"
 )
 
-// Media types of request bodies.
+// Media types of requests and answers.
 const (
-	typeJSON   = "application/json"
-	typeNDJSON = "application/x-ndjson"
+	typeJSON    = "application/json"
+	typeNDJSON  = "application/x-ndjson"
+	typeProblem = "application/problem+json"
 )
+
+// bodyGuessMax bounds the memory set aside for a body on its sender's word
+// alone. A larger one grows as it comes.
+const bodyGuessMax = 1 << 20
 
 // readBody reads a request's body of at most limit bytes and returns it with its
 // media type, which must be one of those allowed.
-func readBody(r *http.Request, limit int64, allowed ...string) (body []byte, mediaType string, err error) {
+func readBody(q request, limit int64, allowed ...string) (body []byte, mediaType string, err error) {
+	r := q.raw
 	mediaType, err = checkType(r.Header.Get("Content-Type"), allowed)
 	if err != nil {
 		return nil, "", err
 	}
 	if r.ContentLength > limit {
+		q.answer.Header().Set("Connection", "close") // or the server waits for the body before it answers
 		return nil, "", tooLarge(limit)
 	}
-	buf := bytes.NewBuffer(make([]byte, 0, max(512, r.ContentLength+bytes.MinRead)))
-	_, err = buf.ReadFrom(http.MaxBytesReader(nil, r.Body, limit))
+	body, err = readAll(q, limit)
 	switch {
-	case err == nil && buf.Len() == 0:
+	case err == nil && len(body) == 0:
 		return nil, "", &jobs.Error{Code: jobs.CodeInvalidJSON, Message: "the body is empty"}
 	case err == nil:
-		return buf.Bytes(), mediaType, nil
+		return body, mediaType, nil
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, "", tooLarge(limit)
 	}
 	return nil, "", &jobs.Error{Code: jobs.CodeInvalidJSON, Message: "the body ended early", Err: err}
+}
+
+// readAll needs no guard for a body whose length was declared: the server reads
+// no more of it than that.
+func readAll(q request, limit int64) ([]byte, error) {
+	r := q.raw
+	if r.ContentLength >= 0 && r.ContentLength <= bodyGuessMax {
+		body := make([]byte, r.ContentLength)
+		_, err := io.ReadFull(r.Body, body)
+		return body, err
+	}
+	buf := bytes.NewBuffer(make([]byte, 0, bodyGuessMax))
+	_, err := buf.ReadFrom(http.MaxBytesReader(q.answer, r.Body, limit))
+	return buf.Bytes(), err
 }
 
 func checkType(header string, allowed []string) (string, error) {
@@ -60,11 +81,15 @@ func tooLarge(limit int64) error {
 	return jobs.Errorf(jobs.CodeTooLarge, "the body is larger than the limit of %d bytes", limit)
 }
 
-// decode parses one JSON value strictly: no unknown and no repeated names, at
-// most 10,000 levels deep, nothing after it. Errors never repeat what was sent.
+// decode parses one JSON value strictly: no unknown and no repeated names, no
+// deeper than can be shown again, nothing after it. Errors never repeat what was
+// sent.
 func decode(raw []byte, into any) error {
 	err := json.Unmarshal(raw, into, json.RejectUnknownMembers(true))
-	if err == nil {
+	switch {
+	case err == nil && inspect.TooDeep(raw):
+		return jobs.Errorf(jobs.CodeInvalidJSON, "the body is nested too deep")
+	case err == nil:
 		return nil
 	}
 	if e, ok := errors.AsType[*jsontext.SyntacticError](err); ok {
@@ -98,6 +123,8 @@ func semanticDetail(e *json.SemanticError) string {
 		return "has the wrong type"
 	}
 	switch e.GoType.String() {
+	case "client.Enqueue":
+		return "must be an object"
 	case "client.Duration":
 		return `must be a duration such as "90s" or "1h30m"`
 	case "time.Time":

@@ -1,9 +1,10 @@
 package httpapi
 
 import (
-	"context"
 	"embed"
+	"io"
 	"net/http"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/labstack/echo/v4"
@@ -11,6 +12,9 @@ import (
 
 //go:embed docs/index.html docs/start.js docs/swagger-ui.css docs/swagger-ui-bundle.js
 var docsFiles embed.FS
+
+// docsIndex is the page itself. It refers to the other files from /docs.
+const docsIndex = "index.html"
 
 // docsPolicy lets the page load its own files and call this server, nothing else.
 const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -23,16 +27,27 @@ func (s *server) registerDocs(e *echo.Echo, api huma.API) {
 		}
 		return c.JSONBlob(http.StatusOK, doc)
 	})
-	e.GET("/docs", func(c echo.Context) error { return docsFile(c, "index.html") })
+	e.GET("/docs", func(c echo.Context) error { return docsFile(c, docsIndex) })
 	e.GET("/docs/:file", func(c echo.Context) error { return docsFile(c, c.Param("file")) })
+	for _, other := range []string{"/docs/", "/docs/" + docsIndex} {
+		e.GET(other, func(c echo.Context) error { return c.Redirect(http.StatusPermanentRedirect, "../docs") })
+	}
 }
 
 func docsFile(c echo.Context, name string) error {
+	f, err := docsFiles.Open("docs/" + name)
+	if err != nil {
+		return echo.ErrNotFound
+	}
+	defer func() { _ = f.Close() }()
+	content, ok := f.(io.ReadSeeker)
+	if !ok {
+		return echo.ErrNotFound
+	}
 	h := c.Response().Header()
 	h.Set("Content-Security-Policy", docsPolicy)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "max-age=3600")
-	r := c.Request().WithContext(context.WithoutCancel(c.Request().Context()))
-	http.ServeFileFS(c.Response(), r, docsFiles, "docs/"+name)
+	http.ServeContent(c.Response(), c.Request(), name, time.Time{}, content)
 	return nil
 }

@@ -18,11 +18,15 @@ import (
 
 // request gives a handler the raw request: the hot calls read and check the body
 // themselves, which costs a third of what huma's own decoding does.
-type request struct{ raw *http.Request }
+type request struct {
+	raw    *http.Request
+	answer http.ResponseWriter
+}
 
 // Resolve is called by huma before the handler.
 func (r *request) Resolve(ctx huma.Context) []error {
-	r.raw = humaecho.Unwrap(ctx).Request()
+	c := humaecho.Unwrap(ctx)
+	r.raw, r.answer = c.Request(), c.Response().Writer
 	return nil
 }
 
@@ -35,7 +39,7 @@ type enqueueOutput struct {
 	Status     int
 	Location   string `header:"Location"`
 	Preference string `header:"Preference-Applied"`
-	Body       client.Job
+	Body       *client.Job
 }
 
 type batchOutput struct{ Body client.BatchResult }
@@ -46,38 +50,38 @@ func (s *server) registerEnqueue(api huma.API) {
 		OperationID: "enqueue", Method: http.MethodPost, Path: "/v1/jobs", Tags: []string{"Jobs"},
 		Summary: "Enqueue a job", DefaultStatus: http.StatusAccepted,
 		Description: "Answers once the job is stored. From then on it runs at least once.",
-		Responses:   map[string]*huma.Response{"200": {Description: "Prefer: wait was sent and the job has ended"}},
+		Responses:   map[string]*huma.Response{"200": {Description: "Prefer: wait was sent and the job has ended", Content: jsonContent(registry, client.Job{})}},
 		Errors:      []int{400, 409, 413, 415, 422, 503},
 	}, s.enqueue)
 	huma.Register(api, huma.Operation{
 		OperationID: "enqueue-batch", Method: http.MethodPost, Path: "/v1/jobs/batch", Tags: []string{"Jobs"},
 		Summary:     "Enqueue many jobs",
 		Description: "Every job is judged on its own: good ones are enqueued, bad ones are listed with the status and problem that each alone would have got.",
-		Errors:      []int{400, 413, 415, 503},
+		Errors:      []int{400, 413, 415, 422, 503},
 	}, s.enqueueBatch)
-	batch := jsonBody(registry, client.Batch{})
-	batch.Content[typeNDJSON] = &huma.MediaType{Schema: &huma.Schema{Type: "string", Description: "One job per line"}}
-	describeBody(api, "/v1/jobs", jsonBody(registry, client.Enqueue{}))
+	batch := jsonContent(registry, client.Batch{})
+	batch[typeNDJSON] = &huma.MediaType{Schema: &huma.Schema{Type: "string", Description: "One job per line"}}
+	describeBody(api, "/v1/jobs", jsonContent(registry, client.Enqueue{}))
 	describeBody(api, "/v1/jobs/batch", batch)
 }
 
 // describeBody documents the body of a call. Doing so at registration would
 // make huma read and decode the body itself.
-func describeBody(api huma.API, path string, body *huma.RequestBody) {
-	api.OpenAPI().Paths[path].Post.RequestBody = body
+func describeBody(api huma.API, path string, content map[string]*huma.MediaType) {
+	api.OpenAPI().Paths[path].Post.RequestBody = &huma.RequestBody{Required: true, Content: content}
 }
 
-func jsonBody(registry huma.Registry, example any) *huma.RequestBody {
-	schema := huma.SchemaFromType(registry, reflect.TypeOf(example))
-	return &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{typeJSON: {Schema: schema}}}
+// jsonContent documents a JSON body of the example's type.
+func jsonContent(registry huma.Registry, example any) map[string]*huma.MediaType {
+	return map[string]*huma.MediaType{typeJSON: {Schema: registry.Schema(reflect.TypeOf(example), true, "")}}
 }
 
 func (s *server) enqueue(ctx context.Context, in *enqueueInput) (*enqueueOutput, error) {
-	wait, err := parsePrefer(in.Prefer)
+	wait, err := parsePrefer(in.raw.Header.Values("Prefer"))
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
-	body, _, err := readBody(in.raw, s.BodyLimit, typeJSON)
+	body, _, err := readBody(in.request, s.BodyLimit, typeJSON)
 	if err != nil {
 		return nil, s.fail(ctx, err)
 	}
@@ -93,11 +97,12 @@ func (s *server) enqueue(ctx context.Context, in *enqueueInput) (*enqueueOutput,
 	if err != nil {
 		return nil, s.explain(ctx, job.ID, err)
 	}
-	out := &enqueueOutput{Status: http.StatusAccepted, Location: "/v1/jobs/" + receipt.Message.ID, Body: view(receipt)}
+	stored := view(receipt)
+	out := &enqueueOutput{Status: http.StatusAccepted, Location: "/v1/jobs/" + receipt.Message.ID, Body: &stored}
 	if wait > 0 {
 		out.Preference = "wait=" + strconv.Itoa(int(wait/time.Second))
 		if ended := s.await(ctx, receipt.Message.ID, wait); ended != nil {
-			out.Body = *ended
+			out.Body = ended
 			if ended.Final() {
 				out.Status = http.StatusOK
 			}
@@ -148,7 +153,7 @@ func (s *server) await(ctx context.Context, id string, wait time.Duration) *clie
 		case <-over.C:
 			return s.look(ctx, id)
 		case <-s.Waiters.Released():
-			return job
+			return s.look(ctx, id)
 		case <-ctx.Done():
 			return job
 		}

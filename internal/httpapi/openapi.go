@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -13,6 +14,27 @@ import (
 
 // schemaPrefix is where an OpenAPI document keeps its schemas.
 const schemaPrefix = "#/components/schemas/"
+
+// describeProblems makes the document say of every problem what [problem] is,
+// in place of the model of huma's own errors.
+func describeProblems(doc *huma.OpenAPI) {
+	schemas := doc.Components.Schemas
+	schema := schemas.Schema(reflect.TypeFor[client.Problem](), true, "")
+	for _, path := range doc.Paths {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Delete} {
+			if op == nil {
+				continue
+			}
+			for _, answer := range op.Responses {
+				if content := answer.Content[typeProblem]; content != nil {
+					content.Schema = schema
+				}
+			}
+		}
+	}
+	delete(schemas.Map(), "ErrorModel")
+	delete(schemas.Map(), "ErrorDetail")
+}
 
 // openAPI returns the OpenAPI 3.1 document of the API with the payload schema of
 // every known type: the schema "payload.<type>", and one example per type under
@@ -36,7 +58,7 @@ func (s *server) openAPI(ctx context.Context, base *huma.OpenAPI) ([]byte, error
 	examples := map[string]any{}
 	for _, t := range s.types(ctx) {
 		name := "payload." + t.Name
-		var schema map[string]any
+		var schema any
 		if err := json.Unmarshal(t.Schema, &schema); err != nil {
 			return nil, fmt.Errorf("openapi: schema of type %q: %w", t.Name, err)
 		}
@@ -44,7 +66,9 @@ func (s *server) openAPI(ctx context.Context, base *huma.OpenAPI) ([]byte, error
 		cases = append(cases, caseOf(t.Name, name))
 		addExamples(examples, t)
 	}
-	enqueue["allOf"] = cases
+	if len(cases) > 0 {
+		enqueue["allOf"] = cases
+	}
 	body["examples"] = examples
 	return json.Marshal(doc)
 }
@@ -75,7 +99,7 @@ func embedSchema(v any, name string) any {
 		out := make(map[string]any, len(v))
 		for key, value := range v {
 			switch ref, isString := value.(string); {
-			case key == "$schema" || key == "$id":
+			case isString && (key == "$schema" || key == "$id"):
 			case key == "$ref" && isString && strings.HasPrefix(ref, "#"):
 				out[key] = schemaPrefix + name + strings.TrimPrefix(ref, "#")
 			default:

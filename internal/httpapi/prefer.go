@@ -11,10 +11,11 @@ import (
 // waitMax bounds what a caller may wait for. A longer wish counts as this.
 const waitMax = 60 * time.Second
 
-// parsePrefer reads the wait preference of a Prefer header (RFC 7240, section
-// 4.3). Preferences it does not know are ignored, as the RFC asks.
-func parsePrefer(header string) (time.Duration, error) {
-	for part := range strings.SplitSeq(header, ",") {
+// parsePrefer reads the wait preference of the Prefer headers, which are one
+// list however many lines it has (RFC 7240, sections 2 and 4.3). Preferences it
+// does not know are ignored, as the RFC asks.
+func parsePrefer(headers []string) (time.Duration, error) {
+	for part := range strings.SplitSeq(strings.Join(headers, ","), ",") {
 		part, _, _ = strings.Cut(part, ";")
 		name, value, _ := strings.Cut(part, "=")
 		if !strings.EqualFold(strings.TrimSpace(name), "wait") {

@@ -44,7 +44,7 @@ type problem struct{ client.Problem }
 
 func (p *problem) Error() string             { return p.Problem.Error() }
 func (p *problem) GetStatus() int            { return p.Status }
-func (p *problem) ContentType(string) string { return "application/problem+json" }
+func (p *problem) ContentType(string) string { return typeProblem }
 
 // GetHeaders adds Retry-After to an answer that is worth repeating.
 func (p *problem) GetHeaders() http.Header {
@@ -71,11 +71,14 @@ func newProblem(err error) *problem {
 }
 
 // fail logs what an operator should know of an error and returns the answer.
+// That a caller has gone is nothing to know.
 func (s *server) fail(ctx context.Context, err error) error {
-	switch jobs.CodeOf(err) {
-	case jobs.CodeInternal:
+	code := jobs.CodeOf(err)
+	switch {
+	case errors.Is(err, context.Canceled):
+	case code == jobs.CodeInternal:
 		s.log.ErrorContext(ctx, "request failed", "error", err)
-	case jobs.CodeUnavailable:
+	case code == jobs.CodeUnavailable:
 		s.unavailable.log(ctx, s.log, err)
 	}
 	return newProblem(err)
@@ -118,8 +121,9 @@ func fromHuma(_ huma.Context, _ string, v any) (any, error) {
 	}
 	p := plainProblem(m.Status, detail)
 	for _, e := range m.Errors {
-		at := strings.ReplaceAll(strings.TrimPrefix(strings.TrimPrefix(e.Location, "query."), "path."), ".", "/")
-		p.Errors = append(p.Errors, client.FieldError{Pointer: "/" + at, Detail: e.Message})
+		_, name, _ := strings.Cut(e.Location, ".") // "query.limit"
+		name = strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		p.Errors = append(p.Errors, client.FieldError{Pointer: "/" + name, Detail: e.Message})
 	}
 	return p, nil
 }
@@ -140,7 +144,7 @@ func fromEcho(log *slog.Logger) echo.HTTPErrorHandler {
 		if p.Status == http.StatusNotFound {
 			p.Detail = "no such path; /openapi.json lists them"
 		}
-		c.Response().Header().Set(echo.HeaderContentType, p.ContentType(""))
+		c.Response().Header().Set(echo.HeaderContentType, typeProblem)
 		if err := c.JSON(p.Status, p.Problem); err != nil {
 			log.Debug("answer not written", "error", err)
 		}

@@ -53,8 +53,9 @@ func New(o Options) http.Handler {
 	s.registerQueues(api)
 	s.registerTypes(api)
 	s.registerHealth(api)
+	describeProblems(api.OpenAPI())
 	s.registerDocs(e, api)
-	return e
+	return headAsGet(e)
 }
 
 func humaConfig(version string) huma.Config {
@@ -79,6 +80,18 @@ func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 		}()
 		return next(c)
 	}
+}
+
+// headAsGet answers HEAD where there is a GET; net/http leaves the body out
+// (RFC 9110, section 9.3.2).
+func headAsGet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodHead {
+			r = r.WithContext(r.Context())
+			r.Method = http.MethodGet
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // secure sets the headers that every answer carries.

@@ -79,7 +79,10 @@ func (i *Inspector) Delete(ctx context.Context, id string) error {
 		}
 		k := store.KeysOf(r.queue)
 		set := k.State(string(r.state))
-		if r.state == jobs.StateActive || set == "" {
+		switch {
+		case set == "":
+			return grouped(r)
+		case r.state == jobs.StateActive:
 			return conflict(r, "cancel it first")
 		}
 		n, err := i.remove.Run(ctx, i.redis, []string{k.Task(id), set}, id, string(r.state)).Int()
@@ -107,7 +110,10 @@ func (i *Inspector) act(ctx context.Context, id string, decide func(*record) (pl
 		if err != nil {
 			return nil, err
 		}
-		if r.msg == nil {
+		switch {
+		case store.KeysOf(r.queue).State(string(r.state)) == "":
+			return nil, grouped(r)
+		case r.msg == nil:
 			return nil, conflict(r, "its message is damaged; delete it")
 		}
 		todo, err := decide(r)
@@ -130,7 +136,9 @@ func (i *Inspector) act(ctx context.Context, id string, decide func(*record) (pl
 			return nil, wrap("move the job", err)
 		}
 		if moved {
-			return i.Job(ctx, id)
+			r.moveTo(todo.to)
+			j := r.view()
+			return &j, nil
 		}
 	}
 	return nil, busy()
@@ -138,16 +146,19 @@ func (i *Inspector) act(ctx context.Context, id string, decide func(*record) (pl
 
 func (i *Inspector) move(ctx context.Context, r *record, to jobs.State) (bool, error) {
 	k := store.KeysOf(r.queue)
-	from := k.State(string(r.state))
-	if from == "" {
-		return false, conflict(r, "an asynq group holds it")
-	}
 	now := time.Now()
-	keys := []string{k.Task(r.id), from, k.State(string(to))}
+	keys := []string{k.Task(r.id), k.State(string(r.state)), k.State(string(to))}
 	n, err := i.transition.Run(ctx, i.redis, keys,
 		r.id, string(r.state), r.raw, string(to), r.msg.Encode(), now.Unix(), now.UnixNano(),
 		r.queue, store.ChannelWake).Int()
 	return n == 1, err
+}
+
+// moveTo makes the record what transition.lua has made of the job. To read it
+// again would show what became of it since, which may be nothing at all.
+func (r *record) moveTo(to jobs.State) {
+	r.state, r.unstarted = to, to == jobs.StateArchived
+	r.result, r.discarded, r.finished, r.due = "", "", 0, 0
 }
 
 // signal asks the worker that runs the job to cancel it, and reports whether the
@@ -164,6 +175,8 @@ func (i *Inspector) signal(ctx context.Context, r *record) (bool, error) {
 func conflict(r *record, why string) error {
 	return jobs.Errorf(jobs.CodeConflict, "the job is %s: %s", r.state, why)
 }
+
+func grouped(r *record) error { return conflict(r, "an asynq group holds it") }
 
 func busy() error {
 	return jobs.Errorf(jobs.CodeConflict, "the job keeps changing; look at it and try again")

@@ -3,7 +3,9 @@ package inspect
 import (
 	"encoding/base64"
 	"encoding/json"
+	"math"
 	"slices"
+	"strconv"
 
 	"legwork/client"
 	"legwork/jobs"
@@ -15,8 +17,8 @@ type cursor struct {
 	State  jobs.State `json:"s"`
 	Queue  string     `json:"q"`
 	ID     string     `json:"i"`           // last job looked at
-	Score  float64    `json:"n,omitempty"` // its score, in a sorted set
-	Offset int64      `json:"o,omitempty"` // its place, in a list
+	Score  string     `json:"n,omitempty"` // its score, in a sorted set; text, for JSON has no infinity
+	Tail   int64      `json:"t,omitempty"` // the number of jobs behind it, in a list
 	Filter [3]string  `json:"f"`           // state, queue and type/tag asked for
 }
 
@@ -43,13 +45,24 @@ func decodeCursor(text string, f client.JobFilter) (*cursor, error) {
 		err = json.Unmarshal(raw, &c)
 	}
 	switch {
-	case err != nil || !slices.Contains(jobs.States(), c.State) || jobs.CheckQueue(c.Queue) != "" || c.Offset < 0:
+	case err != nil || !c.sound():
 		return nil, badCursor("is not a cursor of this server; start again without one")
 	case c.Filter != filterKey(f):
 		return nil, badCursor("belongs to a list with other filters; start again without one")
 	}
 	return &c, nil
 }
+
+// sound reports whether the cursor can be one that encode made.
+func (c cursor) sound() bool {
+	if !slices.Contains(jobs.States(), c.State) || c.Queue == "" || c.Tail < 0 {
+		return false
+	}
+	score, err := strconv.ParseFloat(c.Score, 64)
+	return isList(c.State) || err == nil && !math.IsNaN(score) && scoreText(score) == c.Score
+}
+
+func scoreText(score float64) string { return strconv.FormatFloat(score, 'g', -1, 64) }
 
 func badCursor(detail string) error {
 	return &jobs.Error{

@@ -1,6 +1,7 @@
 package inspect
 
 import (
+	"context"
 	"embed"
 	"errors"
 	"log/slog"
@@ -38,8 +39,8 @@ func luaScript(name string) *redis.Script {
 	return redis.NewScript(string(src))
 }
 
-// wrap gives an error of Redis its code: unavailable when it cannot serve, else
-// internal. Errors that have a code keep it.
+// wrap gives an error of Redis its code: unavailable when it cannot serve or the
+// caller has gone, else internal. Errors that have a code keep it.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -47,7 +48,7 @@ func wrap(doing string, err error) error {
 	if _, ok := errors.AsType[*jobs.Error](err); ok {
 		return err
 	}
-	if store.Unavailable(err) {
+	if store.Unavailable(err) || errors.Is(err, context.Canceled) {
 		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "Redis cannot be reached; try again", Err: err}
 	}
 	return &jobs.Error{Code: jobs.CodeInternal, Message: "cannot " + doing, Err: err}

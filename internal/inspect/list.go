@@ -18,6 +18,7 @@ const (
 	LimitDefault = 50
 	LimitMax     = 500
 	scanMax      = 5000 // jobs looked at for one page, when filtering by type or tag
+	scanChunk    = 200  // jobs read at once then, at least
 )
 
 // Jobs returns a page of jobs: by state in the order of [jobs.States], then by
@@ -88,6 +89,15 @@ type section struct {
 	from  *cursor // nil: from the start
 }
 
+// after is the cursor behind an entry of the section.
+func (s section) after(r ref, f client.JobFilter) *cursor {
+	c := &cursor{State: s.state, Queue: s.queue, ID: r.id, Tail: r.tail, Filter: filterKey(f)}
+	if !isList(s.state) {
+		c.Score = scoreText(r.score)
+	}
+	return c
+}
+
 // sections returns what the filter covers, beginning where the cursor stands.
 func (i *Inspector) sections(ctx context.Context, f client.JobFilter, from *cursor) ([]section, error) {
 	queues := []string{f.Queue}
@@ -141,13 +151,16 @@ func (p *page) take(r *record, s section, ref ref) {
 	}
 	if len(p.list.Jobs) == p.filter.Limit || p.scanned == scanMax {
 		p.stopped = true
-		c := cursor{State: s.state, Queue: s.queue, ID: ref.id, Score: ref.score, Offset: ref.offset, Filter: filterKey(p.filter)}
-		p.list.NextCursor = c.encode()
+		p.list.NextCursor = s.after(ref, p.filter).encode()
 	}
 }
 
+// filters reports whether jobs have to be read to know whether they belong to
+// the page.
+func (p *page) filters() bool { return p.filter.Type != "" || p.filter.Tag != "" }
+
 func (p *page) matches(r *record) bool {
-	if p.filter.Type == "" && p.filter.Tag == "" {
+	if !p.filters() {
 		return true
 	}
 	if r.msg == nil {
@@ -159,12 +172,16 @@ func (p *page) matches(r *record) bool {
 
 // fill adds the section's jobs to the page.
 func (i *Inspector) fill(ctx context.Context, p *page, s section) error {
-	start, err := i.start(ctx, s)
-	if err != nil {
-		return err
+	chunk := p.filter.Limit
+	if p.filters() {
+		chunk = max(chunk, scanChunk)
 	}
-	for !p.full() {
-		refs, err := i.refs(ctx, s, start, int64(p.filter.Limit))
+	for {
+		start, err := i.start(ctx, s)
+		if err != nil {
+			return err
+		}
+		refs, err := i.refs(ctx, s, start, int64(chunk))
 		if err != nil {
 			return err
 		}
@@ -177,12 +194,11 @@ func (i *Inspector) fill(ctx context.Context, p *page, s section) error {
 				return nil
 			}
 		}
-		if len(refs) < p.filter.Limit {
+		if len(refs) < chunk {
 			return nil
 		}
-		start += int64(len(refs))
+		s.from = s.after(refs[len(refs)-1], p.filter)
 	}
-	return nil
 }
 
 // records reads the jobs in one round trip; one that is gone is nil.

@@ -3,7 +3,6 @@ package inspect
 import (
 	"context"
 	"errors"
-	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
@@ -13,9 +12,9 @@ import (
 
 // ref is one entry of a state's list or set.
 type ref struct {
-	id     string
-	score  float64 // in a sorted set
-	offset int64   // in a list
+	id    string
+	score float64 // in a sorted set
+	tail  int64   // in a list: entries behind it
 }
 
 // isList reports whether the state's jobs are kept in a list, newest first; the
@@ -27,50 +26,62 @@ func isList(s jobs.State) bool { return s == jobs.StatePending || s == jobs.Stat
 func newestLast(s jobs.State) bool { return s == jobs.StateScheduled || s == jobs.StateRetry }
 
 // start is the place after the cursor's job. When that job has left, it is where
-// the job stood: by place in a list, before its equals in a sorted set.
+// the job stood, or earlier, so that nothing is passed over: a list grows at its
+// head and is used up from its tail, so the place is counted from the tail; in a
+// sorted set it is before the job's equals.
 func (i *Inspector) start(ctx context.Context, s section) (int64, error) {
 	if s.from == nil {
 		return 0, nil
 	}
 	key := store.KeysOf(s.queue).State(string(s.state))
-	var place int64
-	var err error
-	switch {
-	case isList(s.state):
-		place, err = i.redis.LPos(ctx, key, s.from.ID, redis.LPosArgs{}).Result()
-	case newestLast(s.state):
-		place, err = i.redis.ZRank(ctx, key, s.from.ID).Result()
-	default:
-		place, err = i.redis.ZRevRank(ctx, key, s.from.ID).Result()
+	if isList(s.state) {
+		return i.startInList(ctx, key, s.from)
 	}
-	switch {
-	case err == nil:
-		return place + 1, nil
-	case !errors.Is(err, redis.Nil):
+	return i.startInSet(ctx, key, s.from, !newestLast(s.state))
+}
+
+func (i *Inspector) startInList(ctx context.Context, key string, from *cursor) (int64, error) {
+	place, err := i.redis.LPos(ctx, key, from.ID, redis.LPosArgs{}).Result()
+	if !errors.Is(err, redis.Nil) {
+		return place + 1, err
+	}
+	size, err := i.redis.LLen(ctx, key).Result()
+	return max(0, size-from.Tail), err
+}
+
+// startInSet takes a job with another score than the cursor's for one that has
+// left and come back.
+func (i *Inspector) startInSet(ctx context.Context, key string, from *cursor, reverse bool) (int64, error) {
+	pipe := i.redis.Pipeline()
+	score := pipe.ZScore(ctx, key, from.ID)
+	rank, low, high := pipe.ZRank, "-inf", "("+from.Score
+	if reverse {
+		rank, low, high = pipe.ZRevRank, "("+from.Score, "+inf"
+	}
+	place := rank(ctx, key, from.ID)
+	before := pipe.ZCount(ctx, key, low, high)
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
 		return 0, err
 	}
-	score := strconv.FormatFloat(s.from.Score, 'f', -1, 64)
-	switch {
-	case isList(s.state):
-		return s.from.Offset, nil
-	case newestLast(s.state):
-		return i.redis.ZCount(ctx, key, "-inf", "("+score).Result()
-	default:
-		return i.redis.ZCount(ctx, key, "("+score, "+inf").Result()
+	if score.Err() == nil && place.Err() == nil && scoreText(score.Val()) == from.Score {
+		return place.Val() + 1, nil
 	}
+	return before.Result()
 }
 
 // refs returns up to n entries of the section from a place on.
 func (i *Inspector) refs(ctx context.Context, s section, start, n int64) ([]ref, error) {
 	key := store.KeysOf(s.queue).State(string(s.state))
 	if isList(s.state) {
-		ids, err := i.redis.LRange(ctx, key, start, start+n-1).Result()
-		if err != nil {
+		pipe := i.redis.Pipeline()
+		ids := pipe.LRange(ctx, key, start, start+n-1)
+		size := pipe.LLen(ctx, key) // after the range: what comes in between makes the tails longer, which is safe
+		if _, err := pipe.Exec(ctx); err != nil {
 			return nil, err
 		}
-		out := make([]ref, len(ids))
-		for k, id := range ids {
-			out[k] = ref{id: id, offset: start + int64(k)}
+		out := make([]ref, len(ids.Val()))
+		for k, id := range ids.Val() {
+			out[k] = ref{id: id, tail: max(0, size.Val()-start-int64(k)-1)}
 		}
 		return out, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"legwork/client"
 	"legwork/internal/store"
@@ -64,19 +65,21 @@ func (r *record) view() client.Job {
 	meta := r.msg.Meta()
 	j := client.Job{
 		ID: r.id, Type: r.msg.Type, Queue: r.queue, State: string(r.state),
-		CreatedAt: r.msg.CreatedAt(), Attempt: r.attempt(), MaxRetries: r.msg.Retry,
+		Attempt: r.attempt(), MaxRetries: r.msg.Retry,
 		Timeout: client.Duration(meta.Timeout * int64(time.Millisecond)), Retention: client.Duration(r.msg.Retention * int64(time.Second)),
 		Payload: jsonOf(r.msg.Payload), Discarded: r.discarded, LastError: r.msg.Error,
 		Tags: meta.Tags, Headers: r.msg.UserHeaders(),
 		NextRunAt: r.nextRun(), FinishedAt: r.finishedAt(),
 	}
+	if at := moment(r.msg.CreatedAt()); at != nil {
+		j.CreatedAt = *at
+	}
 	j.RunAt = j.CreatedAt
-	if meta.RunAt > 0 {
-		j.RunAt = time.UnixMicro(meta.RunAt).UTC()
+	if at := moment(time.UnixMicro(meta.RunAt)); meta.RunAt > 0 && at != nil {
+		j.RunAt = *at
 	}
 	if meta.Until > 0 {
-		at := time.UnixMilli(meta.Until).UTC()
-		j.Deadline = &at
+		j.Deadline = moment(time.UnixMilli(meta.Until))
 	}
 	if r.result != "" {
 		j.Result = jsonOf([]byte(r.result))
@@ -98,12 +101,15 @@ func (r *record) attempt() int {
 	return r.msg.Retried
 }
 
+// maxUnix is a score beyond every time that can be shown, and short of those
+// that overflow as microseconds.
+const maxUnix = 1e12
+
 func (r *record) nextRun() *time.Time {
 	if r.due <= 0 || r.state != jobs.StateScheduled && r.state != jobs.StateRetry {
 		return nil
 	}
-	at := time.UnixMicro(int64(r.due*1e6 + 0.5)).UTC()
-	return &at
+	return moment(time.UnixMicro(int64(min(r.due, maxUnix)*1e6 + 0.5)).UTC())
 }
 
 func (r *record) finishedAt() *time.Time {
@@ -118,15 +124,54 @@ func (r *record) finishedAt() *time.Time {
 	default:
 		return nil
 	}
-	return &at
+	return moment(at)
 }
 
-// jsonOf returns the bytes when they are JSON; what another asynq client wrote
-// in another form is shown as a JSON string.
+// jsonOf returns the bytes when they are JSON that can be part of an answer;
+// what another asynq client wrote in another form is shown as a JSON string.
 func jsonOf(b []byte) json.RawMessage {
-	if json.Valid(b) {
+	if json.Valid(b) && utf8.Valid(b) && !TooDeep(b) {
 		return b
 	}
 	s, _ := json.Marshal(string(b))
 	return s
+}
+
+// depthMax leaves an answer room for its own levels around a job's: decoders
+// commonly stop at 10,000.
+const depthMax = 9_990
+
+// TooDeep reports whether a JSON value is nested too deep to be part of an
+// answer.
+func TooDeep(b []byte) bool {
+	if len(b) <= 2*depthMax {
+		return false
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[', c == '{':
+			if depth++; depth > depthMax {
+				return true
+			}
+		case c == ']', c == '}':
+			depth--
+		}
+	}
+	return false
+}
+
+// moment returns the time, or nil when RFC 3339 cannot write it: what another
+// asynq client wrote may lie beyond the year 9999.
+func moment(t time.Time) *time.Time {
+	t = t.UTC()
+	if t.Year() < 1 || t.Year() > 9999 {
+		return nil
+	}
+	return &t
 }
