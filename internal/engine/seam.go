@@ -128,7 +128,7 @@ func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []a
 	if (kind == scriptRetry || kind == scriptArchive) && !s.hold(id) {
 		kind, out = scriptRequeue, outcome{}
 	}
-	run, args = s.choose(kind, id, queue, keys, args, out, run)
+	run, args = s.choose(kind, queue, args, out, run)
 	cmd, ended := s.sendAgain(ctx, id, args, run)
 	switch {
 	case redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT"):
@@ -143,7 +143,7 @@ func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []a
 }
 
 // choose returns what to run for an acknowledgement of asynq's, and with what.
-func (s *seam) choose(kind scriptKind, id, queue string, keys []string, args []any, out outcome, run runFunc) (runFunc, []any) {
+func (s *seam) choose(kind scriptKind, queue string, args []any, out outcome, run runFunc) (runFunc, []any) {
 	switch {
 	case out.ending != endAsAsked && kind == scriptDone:
 		return s.giveBack(queue, out), args
