@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -15,13 +14,9 @@ import (
 	"legwork/jobs"
 )
 
-const (
-	// scriptJobsMax bounds one call of the enqueue script, so that Redis is
-	// never held for more than about a millisecond.
-	scriptJobsMax = 200
-	// queueNoted is how long a queue's name is taken as known to Redis.
-	queueNoted = 30 * time.Second
-)
+// scriptJobsMax bounds one call of the enqueue script, so that Redis is never
+// held for more than about a millisecond.
+const scriptJobsMax = 200
 
 // errTaken is the reason of an entry whose id belongs to another job.
 var errTaken = errors.New("the id is used by another job")
@@ -31,24 +26,20 @@ var errTaken = errors.New("the id is used by another job")
 type writer struct {
 	redis   redis.UniversalClient
 	enqueue *redis.Script
-
-	mu    sync.Mutex
-	noted map[string]time.Time // guarded by mu; when each queue's name was last written
 }
 
 func newWriter(c redis.UniversalClient) *writer {
-	return &writer{redis: c, enqueue: luaScript("enqueue"), noted: map[string]time.Time{}}
+	return &writer{redis: c, enqueue: luaScript("enqueue")}
 }
 
-// write stores the entries and sets err on each that was not stored.
+// write stores the entries and sets err on each that was not stored. Every write
+// puts the queues' names where asynq and the inspector look for them: Redis may
+// have lost them since the last one, in a restart or a failover.
 func (w *writer) write(ctx context.Context, entries []*entry) {
-	if err := w.noteQueues(ctx, entries); err != nil {
-		failAll(entries, err)
-		return
-	}
 	calls := chunk(entries)
 	now := time.Now().UnixNano()
 	pipe := w.redis.Pipeline()
+	names := pipe.SAdd(ctx, store.KeyQueues, queuesOf(calls)...)
 	for _, c := range calls {
 		c.cmd = pipe.EvalSha(ctx, w.enqueue.Hash(), c.keys, c.args(now)...)
 	}
@@ -59,33 +50,19 @@ func (w *writer) write(ctx context.Context, entries []*entry) {
 		}
 		c.settle()
 	}
+	if err := names.Err(); err != nil {
+		failAll(entries, fmt.Errorf("note queues: %w", err))
+	}
 }
 
-// noteQueues puts the queues' names where asynq and the inspector look for them,
-// before the first job of each and from time to time after.
-func (w *writer) noteQueues(ctx context.Context, entries []*entry) error {
-	now := time.Now()
-	var fresh []any
-	w.mu.Lock()
-	for _, e := range entries {
-		name := e.msg.Queue
-		if now.Sub(w.noted[name]) > queueNoted && !slices.Contains(fresh, any(name)) {
-			fresh = append(fresh, name)
+func queuesOf(calls []*scriptCall) []any {
+	var names []any
+	for _, c := range calls {
+		if name := any(c.entries[0].msg.Queue); !slices.Contains(names, name) {
+			names = append(names, name)
 		}
 	}
-	w.mu.Unlock()
-	if len(fresh) == 0 {
-		return nil
-	}
-	if err := w.redis.SAdd(ctx, store.KeyQueues, fresh...).Err(); err != nil {
-		return fmt.Errorf("note queues: %w", err)
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range fresh {
-		w.noted[name.(string)] = now
-	}
-	return nil
+	return names
 }
 
 // scriptCall is one run of the enqueue script.
