@@ -10,7 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-//go:embed docs/index.html docs/start.js docs/swagger-ui.css docs/swagger-ui-bundle.js
+//go:embed static/index.html static/start.js static/swagger-ui.css static/swagger-ui-bundle.js
 var docsFiles embed.FS
 
 // docsIndex is the page itself. It refers to the other files from /docs.
@@ -35,7 +35,7 @@ func (s *server) registerDocs(e *echo.Echo, api huma.API) {
 }
 
 func docsFile(c echo.Context, name string) error {
-	f, err := docsFiles.Open("docs/" + name)
+	f, err := docsFiles.Open("static/" + name)
 	if err != nil {
 		return echo.ErrNotFound
 	}
