@@ -189,3 +189,37 @@ func TestLostDequeueAnswer(t *testing.T) {
 	}
 	r.until(id, jobs.StateCompleted)
 }
+
+// A job that waits again names no holder: a stock asynq server that takes it next
+// does not write one, and must not be mistaken for the last.
+func TestWaitingJobsNameNoHolder(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	r := newRig(t, inst, func(reg *jobs.Registry) {
+		jobs.Handle(reg, "test.again", func(ctx context.Context, _ struct{}) (struct{}, error) {
+			if jobs.Info(ctx).Headers["snooze"] != "" {
+				return struct{}{}, jobs.Snooze(50 * time.Millisecond)
+			}
+			return struct{}{}, jobs.RetryAfter(io.EOF, 50*time.Millisecond)
+		}, jobs.Options{MaxRetries: 1000})
+	})
+	k := store.KeysOf("default")
+	ids := []string{
+		r.post(client.Enqueue{Type: "test.again"}),
+		r.post(client.Enqueue{Type: "test.again", Headers: map[string]string{"snooze": "1"}}),
+	}
+	r.pool(nil)
+	for _, id := range ids {
+		eventually(t, func() bool { return inst.Client.HExists(t.Context(), k.Task(id), store.FieldHolder).Val() },
+			func() string { return "the job was never held" })
+	}
+	if _, err := r.inspect.Pause(t.Context(), "default", nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		r.until(id, jobs.StatePending)
+		if holder := inst.Client.HGet(t.Context(), k.Task(id), store.FieldHolder).Val(); holder != "" {
+			t.Errorf("pending job %s names holder %q", id, holder)
+		}
+	}
+}

@@ -99,7 +99,7 @@ func (h *hub) giveBackAll(ctx context.Context) {
 }
 
 // giveBack returns the lane's buffer to the front of its queue. What cannot be
-// given back because Redis is away is put into the buffer again.
+// given back because Redis is away is found by the reaper.
 func (h *hub) giveBack(ctx context.Context, l *lane) {
 	h.mu.Lock()
 	back := l.buffer
@@ -116,7 +116,7 @@ func (h *hub) giveBack(ctx context.Context, l *lane) {
 	defer cancel()
 	keys := []string{l.keys.Active(), l.keys.Lease(), l.keys.Pending()}
 	if err := h.gives.Run(ctx, h.redis, keys, args...).Err(); err != nil {
-		h.log.Warn("jobs not given back, their leases end instead", "queue", l.queue, "jobs", len(back), "error", err)
+		h.log.Warn("jobs not given back yet", "queue", l.queue, "jobs", len(back), "error", err)
 	}
 }
 

@@ -8,6 +8,7 @@ for i = #ARGV, 5, -1 do
 	if redis.call("LREM", KEYS[1], 1, ARGV[i]) == 1 then
 		redis.call("ZREM", KEYS[2], ARGV[i])
 		redis.call("RPUSH", KEYS[3], ARGV[i])
+		redis.call("HDEL", ARGV[2] .. ARGV[i], "lw_holder", "lw_started")
 		redis.call("HSET", ARGV[2] .. ARGV[i], "state", "pending", "pending_since", ARGV[1])
 		back = back + 1
 	end

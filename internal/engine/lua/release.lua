@@ -11,6 +11,7 @@ if (holder and holder ~= ARGV[6]) or redis.call("LREM", KEYS[1], 1, ARGV[1]) == 
 	return redis.error_reply("NOT FOUND")
 end
 redis.call("ZREM", KEYS[2], ARGV[1])
+redis.call("HDEL", KEYS[5], "lw_holder", "lw_started")
 if ARGV[3] == "0" then
 	redis.call("RPUSH", KEYS[3], ARGV[1])
 	redis.call("HSET", KEYS[5], "state", "pending", "pending_since", ARGV[2])
