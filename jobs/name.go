@@ -32,8 +32,12 @@ func CheckQueue(name string) string {
 
 // CheckID says why id cannot be a job id, or "" when it can. An id is 1 to
 // [IDMax] bytes of letters, digits, dot, underscore, colon and hyphen; the
-// braces of a Redis Cluster hash tag are not among them.
+// braces of a Redis Cluster hash tag are not among them. "." and ".." are steps
+// in a path, not ids.
 func CheckID(id string) string {
+	if id == "." || id == ".." {
+		return "must not be a step in a path"
+	}
 	return checkName(id, IDMax, "an id is made of letters, digits, '.', '_', ':' and '-'", func(c byte) bool {
 		return lowerDigit(c) || c >= 'A' && c <= 'Z' || strings.IndexByte("._:-", c) >= 0
 	})

@@ -2,11 +2,14 @@ package httpapi_test
 
 import (
 	"net/http"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/hibiken/asynq"
 
 	"legwork/client"
 	"legwork/internal/store/storetest"
@@ -177,6 +180,29 @@ func TestIDsThatArePartsOfPaths(t *testing.T) {
 		}
 		if a := r.send(http.MethodDelete, "/v1/jobs/"+id, ""); a.status != http.StatusNoContent {
 			t.Errorf("delete %s: %d %s", id, a.status, a.body)
+		}
+	}
+}
+
+// Promise: a job whose id only another asynq client would choose is reached
+// through its escaped id, as is one whose id looks like a step in a path.
+func TestEscapedIDs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Redis(t), nil)
+	foreign := asynq.NewClientFromRedisClient(r.inst.Client)
+	for _, id := range []string{"user/42 {x} +é%", "a?b#c", "%2F", "..", "."} {
+		if _, err := foreign.Enqueue(asynq.NewTask("mail:send", nil, asynq.TaskID(id))); err != nil {
+			t.Fatal(err)
+		}
+		path := "/v1/jobs/" + strings.ReplaceAll(url.PathEscape(id), ".", "%2E")
+		if a := r.get(path); a.status != http.StatusOK || into[client.Job](a).ID != id {
+			t.Errorf("get %s: %d %s", path, a.status, a.body)
+		}
+		if a := r.send(http.MethodPost, path+"/archive", ""); a.status != http.StatusOK {
+			t.Errorf("archive %s: %d %s", path, a.status, a.body)
+		}
+		if a := r.send(http.MethodDelete, path, ""); a.status != http.StatusNoContent {
+			t.Errorf("delete %s: %d %s", path, a.status, a.body)
 		}
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,7 +48,7 @@ func New(o Options) http.Handler {
 	s := &server{Options: o, log: o.Log, unavailable: &outage{}}
 	e := echo.New()
 	e.HTTPErrorHandler = fromEcho(o.Log)
-	e.Use(recoverPanics, secure)
+	e.Use(recoverPanics, secure, unescapePath)
 	api := humaecho.New(e, humaConfig(o.Version))
 	s.registerEnqueue(api)
 	s.registerJobs(api)
@@ -100,6 +102,23 @@ func secure(next echo.HandlerFunc) echo.HandlerFunc {
 		h := c.Response().Header()
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
+		return next(c)
+	}
+}
+
+// unescapePath decodes path parameters that echo leaves as they were sent: those
+// of a path with an escaped slash or dot in it.
+func unescapePath(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().URL.RawPath != "" {
+			values := slices.Clone(c.ParamValues())
+			for i, v := range values {
+				if plain, err := url.PathUnescape(v); err == nil {
+					values[i] = plain
+				}
+			}
+			c.SetParamValues(values...)
+		}
 		return next(c)
 	}
 }
