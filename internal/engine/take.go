@@ -108,7 +108,7 @@ func (h *hub) giveBack(ctx context.Context, l *lane) {
 	if len(back) == 0 {
 		return
 	}
-	args := []any{time.Now().UnixNano(), l.keys.TaskPrefix(), l.queue, store.ChannelWake}
+	args := []any{time.Now().UnixNano(), l.keys.TaskPrefix(), l.queue, store.ChannelWake, h.holder}
 	for _, t := range back {
 		args = append(args, t.id)
 	}
