@@ -105,18 +105,11 @@ func (a *Announcer) Stop(ctx context.Context) error {
 }
 
 func (a *Announcer) keep(ctx context.Context, raw []byte) {
-	tick := time.NewTicker(announceEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			if err := a.write(ctx, raw); err != nil && ctx.Err() == nil {
-				a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
-			}
+	every(ctx, announceEvery, func() {
+		if err := a.write(ctx, raw); err != nil && ctx.Err() == nil {
+			a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
 		}
-	}
+	})
 }
 
 func (a *Announcer) write(ctx context.Context, raw []byte) error {

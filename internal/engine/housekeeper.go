@@ -64,21 +64,14 @@ func (h *Housekeeper) Stop(context.Context) error {
 }
 
 func (h *Housekeeper) run(ctx context.Context) {
-	tick := time.NewTicker(keepEvery)
-	defer tick.Stop()
 	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	every(ctx, keepEvery, func() {
 		err := h.round(ctx)
 		if err != nil && !failing && ctx.Err() == nil {
 			h.log.WarnContext(ctx, "housekeeping failed, trying again", "error", err)
 		}
 		failing = err != nil
-	}
+	})
 }
 
 func (h *Housekeeper) queues(ctx context.Context) ([]string, error) {

@@ -28,22 +28,15 @@ type pulse struct {
 // run beats until ctx ends. The key is left to expire: jobs given back at a stop
 // are not this process's any more, and those that were not shall be reaped.
 func (p pulse) run(ctx context.Context) {
-	tick := time.NewTicker(pulseEvery)
-	defer tick.Stop()
-	for {
-		if err := p.beat(ctx); err != nil && ctx.Err() == nil {
-			p.log.Warn("pulse not sent, trying again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	p.beat(ctx)
+	every(ctx, pulseEvery, func() { p.beat(ctx) })
 }
 
-func (p pulse) beat(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, pulseEvery)
+func (p pulse) beat(ctx context.Context) {
+	try, cancel := context.WithTimeout(ctx, pulseEvery)
 	defer cancel()
-	return p.redis.Set(ctx, store.KeyPulsePrefix+p.holder, time.Now().UTC().Format(time.RFC3339), pulseTTL).Err()
+	now := time.Now().UTC().Format(time.RFC3339)
+	if err := p.redis.Set(try, store.KeyPulsePrefix+p.holder, now, pulseTTL).Err(); err != nil && ctx.Err() == nil {
+		p.log.Warn("pulse not sent, trying again", "error", err)
+	}
 }

@@ -55,21 +55,17 @@ func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, 
 
 // run looks until ctx ends.
 func (r *reaper) run(ctx context.Context) {
-	tick := time.NewTicker(reapEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
+	every(ctx, reapEvery, func() {
+		err := r.look(ctx)
+		if err == nil {
 			return
-		case <-tick.C:
 		}
-		if err := r.look(ctx); err != nil {
-			clear(r.silent)
-			if ctx.Err() == nil {
-				r.log.Debug("dead processes not looked for, trying again", "error", err)
-			}
+		clear(r.silent)
+		clear(r.lost)
+		if ctx.Err() == nil {
+			r.log.Debug("dead processes not looked for, trying again", "error", err)
 		}
-	}
+	})
 }
 
 // held is an active job as a look found it.
