@@ -14,15 +14,19 @@ type JobInfo struct {
 	Queue      string
 	Attempt    int // this run, from 1
 	MaxRetries int
-	CreatedAt  time.Time
-	Headers    map[string]string
-	Tags       []string
+	// Token grows with each start of the job: of two runs of one job that overlap,
+	// because the process of one was cut off, the one with the greater token is the
+	// rightful one. Pass it to whatever can refuse a smaller one (fencing).
+	Token     int64
+	CreatedAt time.Time
+	Headers   map[string]string
+	Tags      []string
 }
 
 // Scope is what the engine puts into a handler's context.
 type Scope struct {
 	Info     JobInfo
-	Logger   *slog.Logger
+	Logger   func() *slog.Logger // called when the handler asks; nil means slog.Default
 	Progress func(done, total int64)
 }
 
@@ -49,7 +53,7 @@ func Info(ctx context.Context) JobInfo {
 // attempt. Outside a handler it is [slog.Default].
 func Logger(ctx context.Context) *slog.Logger {
 	if s, ok := ctx.Value(scopeKey{}).(*Scope); ok && s.Logger != nil {
-		return s.Logger
+		return s.Logger()
 	}
 	return slog.Default()
 }

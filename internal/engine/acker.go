@@ -3,8 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,51 +16,84 @@ import (
 // the slots of further ones stay taken.
 const ackMax = 1024
 
-// errNotActive is how asynq's scripts say that a job is not active any more.
-var errNotActive = errors.New("NOT FOUND")
-
-// ended is a job that ran well, on its way to Redis.
-type ended struct {
-	id       string
-	queue    string
-	dayKey   string // counter of the day
-	statsEnd any    // when that counter expires, Unix seconds
-	until    any    // end of retention, Unix seconds; "0" deletes the job
-	message  any
-	field    string // result or reason to store, or ""
-	value    any
-	giveUp   time.Time // end of the lease
-	then     func()    // called once the job has ended; may be nil
-	err      error     // outcome of the last try
-}
-
-// acker ends jobs that ran well, many with one call, while their slots take the
-// next ones. It tries until Redis has got it or the lease ends.
+// acker ends jobs, many with one call, while their slots take the next ones. It
+// tries until Redis has got it, or until the job may be somebody else's.
 type acker struct {
-	redis  redis.UniversalClient
-	holder string
-	finish *redis.Script
-	log    *slog.Logger
-	over   <-chan struct{} // closed when nothing is tried again any more
-	room   chan struct{}   // one token for each job in hand
-	*coalescer[*ended]
+	ender    ender
+	holdings *holdings
+	log      *slog.Logger
+	room     chan struct{} // one token for each job in hand
+	wake     chan struct{} // buffered; something waits
+	over     chan struct{} // closed when nothing is tried again any more
+	overOnce sync.Once
+	done     sync.WaitGroup
+
+	mu      sync.Mutex
+	waiting []*ending // guarded by mu
+	closed  bool      // guarded by mu
 }
 
-func newAcker(c redis.UniversalClient, holder string, over <-chan struct{}, log *slog.Logger) *acker {
-	a := &acker{redis: c, holder: holder, finish: luaScript("finish"), log: log, over: over, room: make(chan struct{}, ackMax)}
-	a.coalescer = newCoalescer(a.writeAll, ackTryMax)
-	return a
+func newAcker(c redis.UniversalClient, holder string, h *holdings, log *slog.Logger) *acker {
+	return &acker{
+		ender: newEnder(c, holder), holdings: h, log: log,
+		room: make(chan struct{}, ackMax), wake: make(chan struct{}, 1), over: make(chan struct{}),
+	}
 }
+
+func (a *acker) start() { a.done.Go(a.run) }
 
 // end takes the job and returns at once, unless very many are in hand.
-func (a *acker) end(j *ended) {
+func (a *acker) end(j *ending) {
 	j.giveUp = time.Now().Add(leaseTime)
 	a.room <- struct{}{}
-	a.post(j)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting = append(a.waiting, j)
+	if a.closed {
+		return
+	}
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
 }
 
-// writeAll ends the jobs, again and again where Redis cannot be reached.
-func (a *acker) writeAll(_ context.Context, jobs []*ended) {
+// giveUp ends the sending of lost acknowledgements: the process stops and Redis
+// is still away. The reaper of another process finds the jobs.
+func (a *acker) giveUp() { a.overOnce.Do(func() { close(a.over) }) }
+
+// close ends what waits and returns. Nothing may be given to it afterwards.
+func (a *acker) close() {
+	a.mu.Lock()
+	if !a.closed {
+		a.closed = true
+		close(a.wake)
+	}
+	a.mu.Unlock()
+	a.done.Wait()
+}
+
+func (a *acker) run() {
+	for range a.wake {
+		for lot := a.gather(); len(lot) > 0; lot = a.gather() {
+			a.write(lot)
+		}
+	}
+}
+
+func (a *acker) gather() []*ending {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	n := min(len(a.waiting), enderMany)
+	lot := a.waiting[:n:n]
+	if a.waiting = a.waiting[n:]; len(a.waiting) == 0 {
+		a.waiting = nil
+	}
+	return lot
+}
+
+// write ends the jobs, again and again where Redis cannot be reached.
+func (a *acker) write(jobs []*ending) {
 	defer func() {
 		for range jobs {
 			<-a.room
@@ -69,14 +102,14 @@ func (a *acker) writeAll(_ context.Context, jobs []*ended) {
 	left := jobs
 	for pause, try := ackRetryMin, 1; ; try++ {
 		ctx, cancel := context.WithTimeout(context.Background(), ackTryMax)
-		a.write(ctx, left)
+		a.ender.write(ctx, left)
 		cancel()
 		if left = a.settle(left, try); len(left) == 0 {
 			return
 		}
 		select {
 		case <-a.over:
-			a.log.Error("jobs ran and could not be ended before the stop; they will run again", "jobs", len(left))
+			a.log.Error("jobs have run and could not be ended before the stop; they will run again", "jobs", len(left))
 			return
 		case <-time.After(pause):
 		}
@@ -86,53 +119,27 @@ func (a *acker) writeAll(_ context.Context, jobs []*ended) {
 
 // settle concludes the jobs whose try succeeded or cannot succeed, and returns
 // those to try again.
-func (a *acker) settle(jobs []*ended, try int) []*ended {
-	var again []*ended
+func (a *acker) settle(jobs []*ending, try int) []*ending {
+	var again []*ending
 	for _, j := range jobs {
+		if store.Unavailable(j.err) && time.Now().Before(j.giveUp) {
+			again = append(again, j)
+			continue
+		}
+		a.holdings.drop(j.holding)
 		switch {
 		case j.err == nil, try > 1 && errors.Is(j.err, errNotActive): // or an earlier try had arrived
 			if j.then != nil {
 				j.then()
 			}
-		case store.Unavailable(j.err) && time.Now().Before(j.giveUp):
-			again = append(again, j)
+		case errors.Is(j.err, errNotActive):
+			a.log.Warn("the end of a run was refused: the job is not this process's any more", "job", j.id, "queue", j.queue, "token", j.token, "end", j.to)
 		default:
-			a.log.Error("job ran and could not be ended; it will run again", "job", j.id, "queue", j.queue, "tries", try, "error", j.err)
+			a.log.Error("a run could not be ended; the job will run again", "job", j.id, "queue", j.queue, "tries", try, "error", j.err)
 		}
 	}
 	if len(again) > 0 {
 		a.log.Warn("acknowledgements failed, trying again", "jobs", len(again), "try", try, "error", again[0].err)
 	}
 	return again
-}
-
-func (a *acker) write(ctx context.Context, jobs []*ended) {
-	byQueue := map[string][]*ended{}
-	for _, j := range jobs {
-		byQueue[j.queue] = append(byQueue[j.queue], j)
-	}
-	for queue, group := range byQueue {
-		a.writeQueue(ctx, store.KeysOf(queue), group)
-	}
-}
-
-func (a *acker) writeQueue(ctx context.Context, k store.Keys, jobs []*ended) {
-	keys := make([]string, 0, 5+len(jobs))
-	keys = append(keys, k.Active(), k.Lease(), k.Completed(), jobs[0].dayKey, k.Processed())
-	args := make([]any, 0, 3+5*len(jobs))
-	args = append(args, jobs[0].statsEnd, time.Now().UnixMilli(), a.holder)
-	for _, j := range jobs {
-		keys = append(keys, k.Task(j.id))
-		args = append(args, j.id, j.until, j.message, j.field, j.value)
-	}
-	codes, err := a.finish.Run(ctx, a.redis, keys, args...).Int64Slice()
-	if err == nil && len(codes) != len(jobs) {
-		err = fmt.Errorf("the finish script answered for %d of %d jobs", len(codes), len(jobs))
-	}
-	for i, j := range jobs {
-		j.err = err
-		if err == nil && codes[i] == 0 {
-			j.err = errNotActive
-		}
-	}
 }

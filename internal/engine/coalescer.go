@@ -54,12 +54,6 @@ func (c *coalescer[T]) put(ctx context.Context, item T) error {
 	}
 }
 
-// post has the item written together with whatever else waits, and does not wait
-// for it.
-func (c *coalescer[T]) post(item T) {
-	c.join(&single[T]{item: item, ctx: context.Background(), written: make(chan error, 1)})
-}
-
 // join lines the item up; false when the coalescer is closed.
 func (c *coalescer[T]) join(s *single[T]) bool {
 	c.mu.Lock()

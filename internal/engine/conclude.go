@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -24,37 +25,34 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.tell }
 
-// conclude leaves the run's outcome for the seam and tells asynq how to end it.
-func (p *Pool) conclude(ctx context.Context, r *run, out outcome, err error) error {
+// conclude decides how the job ends: what the acknowledgement is to write, and the
+// error that makes asynq send the right one.
+func (p *Pool) conclude(ctx context.Context, r *run, result json.RawMessage, err error) (outcome, error) {
+	out := outcome{waiter: r.meta.Waiter}
 	if err == nil {
-		p.outcomes.put(r.id, out)
-		r.log.DebugContext(ctx, "job completed")
-		return nil
+		out.result = result
+		return out, nil
 	}
 	d := jobs.Decide(err)
 	text := clip(err.Error())
 	switch {
 	case d.Verdict == jobs.VerdictSnooze && !errors.Is(err, errCancelled):
 		out.ending, out.due = endSnooze, time.Now().Add(d.Delay)
-		p.outcomes.put(r.id, out)
-		return &failure{text: text, tell: asynq.RevokeTask}
+		return out, &failure{text: text, tell: asynq.RevokeTask}
 	case d.Verdict == jobs.VerdictDiscard:
 		out.discard = clip(d.Reason)
-		p.outcomes.put(r.id, out)
-		r.log.InfoContext(ctx, "job discarded", "reason", d.Reason)
-		return nil
+		r.log().InfoContext(ctx, "job discarded", "reason", d.Reason)
+		return out, nil
 	case errors.Is(err, errPoolStopped):
 		out.ending = endRequeue
-		p.outcomes.put(r.id, out)
-		return &failure{text: text, tell: asynq.RevokeTask}
+		return out, &failure{text: text, tell: asynq.RevokeTask}
 	}
 	f := p.failed(ctx, r, d, text, err)
 	if f.tell == nil {
 		out.due = time.Now().Add(f.delay)
 	}
-	p.outcomes.put(r.id, out)
-	r.log.WarnContext(ctx, "attempt failed", "error", f.text, "retry_in", f.delay.Round(time.Millisecond), "final", f.tell != nil || r.attempt > r.max)
-	return f
+	r.log().WarnContext(ctx, "attempt failed", "error", f.text, "retry_in", f.delay.Round(time.Millisecond), "final", f.tell != nil || r.attempt > r.max)
+	return out, f
 }
 
 // failed decides between another attempt and a dead letter.

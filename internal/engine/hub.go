@@ -43,7 +43,8 @@ type hub struct {
 	holder string // this process, as the jobs it holds name it
 	log    *slog.Logger
 	takes  *redis.Script
-	gives  *redis.Script
+	ender  ender
+	held   *holdings
 
 	mu      sync.Mutex
 	lanes   map[string]*lane // guarded by mu
@@ -61,15 +62,20 @@ type hub struct {
 type lane struct {
 	keys     store.Keys
 	queue    string
-	dirty    bool    // may hold jobs
-	taking   bool    // somebody is asking Redis
-	buffer   []taken // jobs taken and not handed out, the oldest first
-	prefetch int     // how many jobs to take next time
+	dirty    bool          // may hold jobs
+	taking   chan struct{} // closed when the take under way is over; nil when there is none
+	buffer   []taken       // jobs taken and not handed out, the oldest first
+	prefetch int           // how many jobs to take next time
 	tookAt   time.Time
+	sweeping bool // a sweep is to come
 }
 
-// taken is a job that this process holds.
-type taken struct{ id, msg string }
+// taken is a job that this process has taken ahead.
+type taken struct {
+	*holding
+	msg string
+	at  time.Time
+}
 
 // waiter is a dequeue that waits for work in one of its queues.
 type waiter struct {
@@ -77,9 +83,9 @@ type waiter struct {
 	woken  chan string // gets the queue's name; buffered
 }
 
-func newHub(c redis.UniversalClient, holder string, queues []string, log *slog.Logger) *hub {
+func newHub(c redis.UniversalClient, holder string, held *holdings, queues []string, log *slog.Logger) *hub {
 	h := &hub{
-		redis: c, holder: holder, log: log, takes: luaScript("take"), gives: luaScript("giveback"),
+		redis: c, holder: holder, held: held, log: log, takes: luaScript("take"), ender: newEnder(c, holder),
 		lanes: map[string]*lane{},
 	}
 	for _, q := range queues {

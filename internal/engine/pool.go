@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,8 +25,8 @@ const (
 )
 
 const (
-	// timeoutSlack is how much later than Legwork asynq thinks a job's timeout
-	// ends: the handler's own context always ends first.
+	// timeoutSlack is how much later than Legwork other asynq servers think a job's
+	// timeout ends; a pool's own server does not end it at all.
 	timeoutSlack = 2 * time.Second
 	// leaseTime is asynq's: how long a job is this process's without a heartbeat.
 	leaseTime = 30 * time.Second
@@ -39,7 +40,7 @@ const (
 var (
 	errCancelled   = errors.New("cancelled by request")
 	errPoolStopped = errors.New("the worker is stopping")
-	errTimeout     = errors.New("timeout")
+	errGivenUp     = errors.New("asynq has given the job up: it was cancelled there, or Redis was away for too long")
 	errDeadline    = errors.New("the job's deadline has passed")
 )
 
@@ -76,21 +77,22 @@ type Pool struct {
 	cancelGrace time.Duration
 	resultLimit int
 	log         *slog.Logger
-	outcomes    *outcomes
+	holdings    *holdings
+	crew        crew
+	acker       *acker
+	marks       *marks
 	seam        *seam
 	server      *asynq.Server
 	listener    *listener
 	hub         *hub
-	beginner    *beginner
-	zombies     *zombies
+	zombies     atomic.Int64  // handlers that ignore their contexts, as last looked
+	stopping    chan struct{} // closed when a stop waits for handlers no longer
+	cancelLoops context.CancelFunc
+	loops       sync.WaitGroup
 
 	life    sync.Mutex // held by Start and Stop
 	started bool       // guarded by life
 	stopped bool       // guarded by life
-
-	mu      sync.Mutex
-	running map[string]*running // guarded by mu; by job id
-	halted  bool                // guarded by mu; set once contexts are cancelled for a stop
 }
 
 // NewPool returns a pool that is not running yet.
@@ -109,20 +111,25 @@ func NewPool(o PoolOptions) *Pool {
 	}
 	p := &Pool{
 		redis: o.Redis, registry: o.Registry, stopTimeout: o.StopTimeout, cancelGrace: o.CancelGrace,
-		resultLimit: o.ResultLimit, log: o.Log, outcomes: newOutcomes(), running: map[string]*running{}, zombies: newZombies(o.Log),
+		resultLimit: o.ResultLimit, log: o.Log, holdings: newHoldings(), stopping: make(chan struct{}),
 	}
-	p.listener = newListener(o.Redis, store.ChannelCancel, p.cancel)
+	p.crew.run = p.attempt
+	p.listener = newListener(o.Redis, store.ChannelCancel, func(id string) { p.holdings.cancel(id, errCancelled) })
 	names := slices.Sorted(maps.Keys(o.Queues))
 	holder := uuid.NewString()
-	p.hub = newHub(o.Redis, holder, names, o.Log)
-	p.beginner = newBeginner(o.Redis, holder, o.Log)
-	p.seam = newSeam(o.Redis, p.outcomes, p.hub, names, o.Log)
-	p.seam.hold = p.hold
-	p.hub.reaper.knows = p.knows
+	p.hub = newHub(o.Redis, holder, p.holdings, names, o.Log)
+	p.marks = newMarks(o.Redis, holder, o.Log)
+	p.acker = newAcker(o.Redis, holder, p.holdings, o.Log)
+	p.seam = &seam{
+		UniversalClient: o.Redis, holdings: p.holdings, acker: p.acker, hub: p.hub, queues: names,
+		tell: p.tell, stopping: p.stopping, log: o.Log,
+	}
+	p.hub.reaper.knows, p.hub.reaper.began = p.knows, p.holdings.began
 	p.server = asynq.NewServerFromRedisClient(p.seam, asynq.Config{
 		Concurrency:              o.Concurrency,
 		Queues:                   maps.Clone(o.Queues),
 		StrictPriority:           o.StrictPriority,
+		BaseContext:              func() context.Context { return untimed{context.Background()} },
 		TaskCheckInterval:        pollEvery,
 		DelayedTaskCheckInterval: forwardEvery,
 		RetryDelayFunc:           p.retryDelay,
@@ -145,13 +152,12 @@ func (p *Pool) Start(ctx context.Context) error {
 	}
 	p.listener.start(ctx)
 	p.hub.start(ctx)
-	p.seam.acker.start()
-	p.beginner.start()
+	p.acker.start()
+	ctx, p.cancelLoops = context.WithCancel(context.WithoutCancel(ctx))
+	p.loops.Go(func() { p.marks.run(ctx) })
+	p.loops.Go(func() { p.watch(ctx) })
 	if err := p.server.Start(asynq.HandlerFunc(p.process)); err != nil {
-		p.beginner.close()
-		p.seam.acker.close()
-		p.hub.stop()
-		p.listener.stop()
+		p.rest(ctx)
 		return err
 	}
 	p.started = true
@@ -179,19 +185,26 @@ func (p *Pool) Stop(ctx context.Context) error {
 		p.server.Shutdown()
 	}()
 	if !within(ctx, drained, p.stopTimeout) {
-		n := p.cancelAll()
+		n := p.holdings.halt(errPoolStopped)
 		p.log.WarnContext(ctx, "jobs still running, cancelling them", "jobs", n)
 		if !within(context.WithoutCancel(ctx), drained, p.cancelGrace+ackRetryMax) {
-			p.seam.giveUp()
+			p.acker.giveUp()
 		}
 	}
-	p.zombies.release()
+	close(p.stopping)
 	<-drained
-	p.beginner.close()
+	p.rest(ctx)
+	return nil
+}
+
+// rest ends everything that goes on beside the server.
+func (p *Pool) rest(ctx context.Context) {
 	p.closeAcker(ctx)
+	p.cancelLoops()
+	p.loops.Wait()
 	p.hub.stop()
 	p.listener.stop()
-	return nil
+	p.crew.close()
 }
 
 // closeAcker waits until the jobs that ran have ended in Redis or, when it is
@@ -200,10 +213,10 @@ func (p *Pool) closeAcker(ctx context.Context) {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
-		p.seam.acker.close()
+		p.acker.close()
 	}()
 	if !within(context.WithoutCancel(ctx), closed, p.cancelGrace+ackRetryMax) {
-		p.seam.giveUp()
+		p.acker.giveUp()
 	}
 	<-closed
 }
@@ -221,63 +234,22 @@ func within(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
 	return false
 }
 
-// running is a job whose handler has not returned.
-type running struct {
-	cancel   context.CancelCauseFunc
-	returned chan struct{}
-}
-
-// begin notes that the job's handler runs, and returns what notes its return.
-func (p *Pool) begin(id string, cancel context.CancelCauseFunc) (end func()) {
-	r := &running{cancel: cancel, returned: make(chan struct{})}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.running[id] = r
-	if p.halted {
-		cancel(errPoolStopped)
-	}
-	return func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		delete(p.running, id)
-		close(r.returned)
-	}
-}
-
 // knows reports whether this process has the job in hand.
-func (p *Pool) knows(id string) bool {
-	p.mu.Lock()
-	_, runs := p.running[id]
-	p.mu.Unlock()
-	return runs || p.hub.buffers(id)
-}
+func (p *Pool) knows(id string) bool { return p.holdings.find(id) != nil || p.hub.buffers(id) }
 
-// hold waits while the job's handler still runs, which asynq does not know when
-// it gives up a job. It returns false when the pool stops before that.
-func (p *Pool) hold(id string) bool {
-	p.mu.Lock()
-	r := p.running[id]
-	p.mu.Unlock()
-	return r == nil || p.zombies.hold(id, r.returned)
-}
-
-// cancel ends the context of the job, if it runs here.
-func (p *Pool) cancel(id string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r, ok := p.running[id]; ok {
-		r.cancel(errCancelled)
+// tell lets a process know that a job it waits for has ended.
+func (p *Pool) tell(waiter, id string) {
+	ctx, cancel := context.WithTimeout(context.Background(), ackTryMax)
+	defer cancel()
+	if err := p.redis.Publish(ctx, store.ChannelFinished+":"+waiter, id).Err(); err != nil {
+		p.log.Warn("waiting process not told that a job has ended", "job", id, "error", err)
 	}
 }
 
-// cancelAll ends the contexts of all running jobs, and of those that asynq
-// still starts, and returns their number.
-func (p *Pool) cancelAll() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.halted = true
-	for _, r := range p.running {
-		r.cancel(errPoolStopped)
-	}
-	return len(p.running)
-}
+// untimed is the context from which asynq derives a task's. By its deadline, which
+// never comes, asynq takes it for one that ends before the task's timeout, and sets
+// no timer: the handler's own context has one.
+type untimed struct{ context.Context }
+
+// Deadline implements [context.Context].
+func (untimed) Deadline() (time.Time, bool) { return time.Time{}, true }

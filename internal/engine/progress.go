@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"log/slog"
 	"sync"
 	"time"
 )
@@ -9,20 +8,19 @@ import (
 // progressEvery bounds how often one job's progress is logged.
 const progressEvery = time.Second
 
-// progress writes what a handler reports to the process log, thinned out.
+// progress is what a handler has last reported.
 type progress struct {
-	log  *slog.Logger
 	mu   sync.Mutex
 	last time.Time // guarded by mu
 }
 
-func newProgress(log *slog.Logger) *progress { return &progress{log: log} }
-
-func (p *progress) report(done, total int64) {
+// report writes a handler's progress to the process log, thinned out.
+func (r *run) report(done, total int64) {
+	p := &r.progress
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if now := time.Now(); done >= total || now.Sub(p.last) >= progressEvery {
 		p.last = now
-		p.log.Debug("progress", "done", done, "total", total)
+		r.log().Debug("progress", "done", done, "total", total)
 	}
 }

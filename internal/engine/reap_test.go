@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,7 +67,7 @@ func TestKilledWorker(t *testing.T) {
 	final := r.post(client.Enqueue{Type: "test.hang", MaxRetries: ptr(0)})
 	for _, id := range []string{again, final} {
 		eventually(t, func() bool {
-			return inst.Client.HGet(t.Context(), store.KeysOf("default").Task(id), store.FieldStarted).Val() != ""
+			return startedOf(t, inst, id)
 		}, func() string { return "the victim does not start its jobs" })
 	}
 	_ = worker.Process.Kill()
@@ -107,7 +108,8 @@ func TestUnstartedJobUsesNoAttempt(t *testing.T) {
 	k := store.KeysOf("default")
 	ctx := t.Context()
 	inst.Client.LMove(ctx, k.Pending(), k.Active(), "RIGHT", "LEFT")
-	inst.Client.HSet(ctx, k.Task(id), store.FieldState, "active", store.FieldHolder, "somebody-dead")
+	inst.Client.HSet(ctx, k.Task(id), store.FieldState, "active")
+	inst.Client.HSet(ctx, k.Holders(), id, "somebody-dead 1")
 	inst.Client.ZAdd(ctx, k.Lease(), redisZ(float64(time.Now().Add(time.Hour).Unix()), id))
 	r.pool(nil)
 	select {
@@ -158,7 +160,7 @@ func (d *deaf) Eval(ctx context.Context, script string, keys []string, args ...a
 
 func (d *deaf) lose(keys []string, cmd *redis.Cmd) *redis.Cmd {
 	answer, _ := cmd.Val().([]any)
-	if len(answer) == 3 && strings.HasSuffix(keys[0], ":pending") && d.lost.CompareAndSwap(false, true) {
+	if len(answer) == 4 && strings.HasSuffix(keys[0], ":pending") && d.lost.CompareAndSwap(false, true) {
 		cmd.SetErr(io.ErrUnexpectedEOF)
 	}
 	return cmd
@@ -210,7 +212,7 @@ func TestWaitingJobsNameNoHolder(t *testing.T) {
 	}
 	r.pool(nil)
 	for _, id := range ids {
-		eventually(t, func() bool { return inst.Client.HExists(t.Context(), k.Task(id), store.FieldHolder).Val() },
+		eventually(t, func() bool { return inst.Client.HExists(t.Context(), k.Holders(), id).Val() },
 			func() string { return "the job was never held" })
 	}
 	if _, err := r.inspect.Pause(t.Context(), "default", nil); err != nil {
@@ -218,8 +220,18 @@ func TestWaitingJobsNameNoHolder(t *testing.T) {
 	}
 	for _, id := range ids {
 		r.until(id, jobs.StatePending)
-		if holder := inst.Client.HGet(t.Context(), k.Task(id), store.FieldHolder).Val(); holder != "" {
+		if holder := inst.Client.HGet(t.Context(), k.Holders(), id).Val(); holder != "" {
 			t.Errorf("pending job %s names holder %q", id, holder)
 		}
 	}
+}
+
+// startedOf reports whether Redis has been told that the job's handler runs.
+func startedOf(t *testing.T, inst storetest.Instance, id string) bool {
+	t.Helper()
+	k := store.KeysOf("default")
+	holder, token, _ := strings.Cut(inst.Client.HGet(t.Context(), k.Holders(), id).Val(), " ")
+	n, _ := strconv.ParseInt(token, 10, 64)
+	high, err := inst.Client.Get(t.Context(), k.Started(holder)).Int64()
+	return err == nil && high >= n
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -46,7 +47,8 @@ type reaper struct {
 	// that it holds and does not know was taken by a call whose answer was lost.
 	self  string
 	knows func(id string) bool
-	lost  map[string]int // looks in a row in which such a job was seen, by id
+	began func(id string, token int64) bool // whether such a job's handler has run here
+	lost  map[string]int                    // looks in a row in which such a job was seen, by id
 }
 
 func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), log *slog.Logger) *reaper {
@@ -70,9 +72,12 @@ func (r *reaper) run(ctx context.Context) {
 
 // held is an active job as a look found it.
 type held struct {
-	queue, id, holder, raw string
-	started                bool
-	crashes                int // times it was taken unstarted before
+	queue, id, claim string // the claim is "process token"
+	holder           string
+	token            int64
+	raw              string // the message; read only of jobs to be taken
+	started          bool   // likewise
+	crashes          int    // times it was taken unstarted before; likewise
 }
 
 func (r *reaper) look(ctx context.Context) error {
@@ -86,7 +91,11 @@ func (r *reaper) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, j := range append(r.astray(active), among(active, dead)...) {
+	lost := append(r.astray(active), among(active, dead)...)
+	if err := r.read(ctx, lost); err != nil {
+		return err
+	}
+	for _, j := range lost {
 		if err := r.take(ctx, j); err != nil {
 			return err
 		}
@@ -104,7 +113,7 @@ func (r *reaper) astray(active []held) []held {
 	seen := map[string]int{}
 	var out []held
 	for _, j := range active {
-		if r.knows == nil || j.holder != r.self || j.started || r.knows(j.id) {
+		if r.knows == nil || j.holder != r.self || r.knows(j.id) {
 			continue
 		}
 		seen[j.id] = r.lost[j.id] + 1
@@ -119,7 +128,7 @@ func (r *reaper) astray(active []held) []held {
 // active lists the active jobs of all queues that a process of Legwork holds.
 func (r *reaper) active(ctx context.Context) ([]held, error) {
 	queues, err := r.queues(ctx)
-	if err != nil {
+	if err != nil || len(queues) == 0 {
 		return nil, err
 	}
 	pipe := r.redis.Pipeline()
@@ -127,33 +136,69 @@ func (r *reaper) active(ctx context.Context) ([]held, error) {
 	for _, q := range queues {
 		ids[q] = pipe.LRange(ctx, store.KeysOf(q).Active(), -reapLook, -1)
 	}
-	if _, err := pipe.Exec(ctx); err != nil && len(queues) > 0 {
+	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
-	var all []held
 	pipe = r.redis.Pipeline()
-	var reads []*redis.SliceCmd
+	claims := map[string]*redis.SliceCmd{}
 	for q, cmd := range ids {
-		for _, id := range cmd.Val() {
-			all = append(all, held{queue: q, id: id})
-			reads = append(reads, pipe.HMGet(ctx, store.KeysOf(q).Task(id), store.FieldHolder, store.FieldMessage, store.FieldStarted, store.FieldCrashes))
+		if len(cmd.Val()) > 0 {
+			claims[q] = pipe.HMGet(ctx, store.KeysOf(q).Holders(), cmd.Val()...)
 		}
 	}
-	if len(all) == 0 {
+	if len(claims) == 0 {
 		return nil, nil
 	}
 	if _, err := pipe.Exec(ctx); err != nil {
 		return nil, err
 	}
-	for i, cmd := range reads {
-		v := cmd.Val()
-		all[i].holder, _ = v[0].(string)
-		all[i].raw, _ = v[1].(string)
-		all[i].started = v[2] != nil
-		crashes, _ := v[3].(string)
-		all[i].crashes, _ = strconv.Atoi(crashes)
+	var all []held
+	for q, cmd := range claims {
+		for i, v := range cmd.Val() {
+			claim, _ := v.(string)
+			holder, token, ok := strings.Cut(claim, " ")
+			n, err := strconv.ParseInt(token, 10, 64)
+			if ok && err == nil {
+				all = append(all, held{queue: q, id: ids[q].Val()[i], claim: claim, holder: holder, token: n})
+			}
+		}
 	}
-	return slices.DeleteFunc(all, func(j held) bool { return j.holder == "" || j.raw == "" }), nil
+	return all, nil
+}
+
+// read reads what is needed to judge the jobs: their messages, and whether their
+// handlers had been started.
+func (r *reaper) read(ctx context.Context, lost []held) error {
+	if len(lost) == 0 {
+		return nil
+	}
+	pipe := r.redis.Pipeline()
+	bodies := make([]*redis.SliceCmd, len(lost))
+	marks := make([]*redis.StringCmd, len(lost))
+	for i, j := range lost {
+		k := store.KeysOf(j.queue)
+		bodies[i] = pipe.HMGet(ctx, k.Task(j.id), store.FieldMessage, store.FieldCrashes)
+		marks[i] = pipe.Get(ctx, k.Started(j.holder))
+	}
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+		return err
+	}
+	for i := range lost {
+		j := &lost[i]
+		body := bodies[i].Val()
+		if len(body) == 2 {
+			j.raw, _ = body[0].(string)
+			crashes, _ := body[1].(string)
+			j.crashes, _ = strconv.Atoi(crashes)
+		}
+		if j.holder == r.self {
+			j.started = r.began(j.id, j.token)
+			continue
+		}
+		high, err := marks[i].Int64()
+		j.started = err == nil && j.token <= high
+	}
+	return nil
 }
 
 // dead returns the holders that have had no pulse for long enough.
@@ -187,34 +232,41 @@ func (r *reaper) dead(ctx context.Context, active []held) ([]string, error) {
 	return dead, nil
 }
 
-// take gives one job to others, or archives it when its retries are used up.
+// take gives one job to others, or archives it when its retries are used up or
+// nobody can read it.
 func (r *reaper) take(ctx context.Context, j held) error {
-	msg, err := store.Decode([]byte(j.raw))
-	if err != nil {
-		r.log.Error("a job of a dead process cannot be read", "job", j.id, "queue", j.queue, "error", err)
-		return nil
-	}
 	now := time.Now()
-	to := jobs.StatePending
-	crashes := j.crashes
+	to, message, crashes := r.judge(j, now)
+	k := store.KeysOf(j.queue)
+	keys := []string{k.Active(), k.Lease(), k.Task(j.id), k.Pending(), k.Archived(), k.Holders()}
+	n, err := r.reap.Run(ctx, r.redis, keys, j.id, j.claim, j.raw, string(to), message,
+		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake, crashes).Int()
+	if err == nil && n == 1 {
+		r.log.Warn("job taken from a process that does not run it any more", "job", j.id, "queue", j.queue, "process", j.holder, "started", j.started, "now", to)
+	}
+	return err
+}
+
+// judge decides what becomes of a job: its new state and message, and how often it
+// has been taken unstarted.
+func (r *reaper) judge(j held, now time.Time) (to jobs.State, message []byte, crashes int) {
+	raw := []byte(j.raw)
+	msg, err := store.Decode(raw)
+	if err != nil {
+		r.log.Error("job cannot be read; it is a dead letter now", "job", j.id, "queue", j.queue, "error", err)
+		return jobs.StateArchived, raw, 0
+	}
+	crashes = j.crashes
 	if !j.started && j.holder != r.self {
 		crashes++
 	}
-	if j.started || crashes > unstartedMax {
-		crashes = 0
-		msg.Error, msg.LastFailedAt = errWorkerDied.Error(), now.Unix()
-		if msg.Retried >= msg.Retry {
-			to = jobs.StateArchived
-		} else {
-			msg.Retried++
-		}
+	if !j.started && crashes <= unstartedMax {
+		return jobs.StatePending, raw, crashes
 	}
-	k := store.KeysOf(j.queue)
-	keys := []string{k.Active(), k.Lease(), k.Task(j.id), k.Pending(), k.Archived()}
-	n, err := r.reap.Run(ctx, r.redis, keys, j.id, j.holder, j.raw, string(to), msg.Encode(),
-		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake, crashes).Int()
-	if err == nil && n == 1 {
-		r.log.Warn("job taken from a process that does not run it any more", "job", j.id, "type", msg.Type, "process", j.holder, "started", j.started, "now", to)
+	msg.Error, msg.LastFailedAt = errWorkerDied.Error(), now.Unix()
+	if msg.Retried >= msg.Retry {
+		return jobs.StateArchived, msg.Encode(), 0
 	}
-	return err
+	msg.Retried++
+	return jobs.StatePending, msg.Encode(), 0
 }

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime"
-	"runtime/debug"
-	"strings"
+	"sync"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -25,35 +23,55 @@ var errGoexit = errors.New("the handler called runtime.Goexit")
 
 // run is one attempt of one job.
 type run struct {
-	id      string
-	queue   string
-	attempt int
-	max     int
-	msg     store.Message // type, payload and headers only
-	meta    store.Meta
-	log     *slog.Logger
+	id       string
+	queue    string
+	attempt  int
+	max      int
+	msg      store.Message // id, type, payload and headers only
+	meta     store.Meta
+	held     *holding
+	progress progress
+
+	base   *slog.Logger
+	once   sync.Once // guards logger
+	logger *slog.Logger
 }
 
-// process is what asynq calls for each job it has taken. asynq's context ends
-// later than the handler's; when it does, asynq has given the job up, and what
-// the handler returns has no effect.
-func (p *Pool) process(ctx context.Context, task *asynq.Task) error {
-	r := p.newRun(ctx, task)
-	runCtx, cancel := context.WithCancelCause(ctx)
+// log is the job's log, made when it is first needed: most jobs never say anything.
+func (r *run) log() *slog.Logger {
+	r.once.Do(func() { r.logger = r.base.With("job", r.id, "type", r.msg.Type, "attempt", r.attempt) })
+	return r.logger
+}
+
+// process is what asynq calls for each job it has taken.
+func (p *Pool) process(ctx context.Context, task *asynq.Task) error { return p.crew.do(ctx, task) }
+
+// attempt runs one job on the hand's goroutine. Asynq's context ends only when asynq
+// gives the job up; what the handler returns then has no effect.
+func (p *Pool) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) error {
+	r := newRun(asynqCtx, task, p.log)
+	ctx, cancel, err := p.begin(r, h)
 	defer cancel(nil)
-	defer p.begin(r.id, cancel)()
-	p.beginner.post(starting{queue: r.queue, id: r.id})
-	out, err := p.attempt(runCtx, r)
-	if ctx.Err() != nil {
-		r.log.WarnContext(ctx, "handler returned after its job was taken from it", "error", err)
-		return ctx.Err()
+	conclude := func(result json.RawMessage, err error) error {
+		out, err := p.conclude(ctx, r, result, err)
+		if p.holdings.finish(r.held, out) {
+			r.log().WarnContext(ctx, "handler that ignored its context has returned", "error", err)
+		}
+		if asynqCtx.Err() != nil {
+			p.holdings.lose(r.held)
+			r.log().WarnContext(ctx, "handler returned after its job was taken from it", "error", err)
+			return asynqCtx.Err()
+		}
+		return err
 	}
-	out.waiter = r.meta.Waiter
-	return p.conclude(ctx, r, out, err)
+	if err != nil {
+		return conclude(nil, err)
+	}
+	return conclude(p.invoke(ctx, r, func(err error) { h.done <- verdict{err: conclude(nil, err), gone: true} }))
 }
 
-func (p *Pool) newRun(ctx context.Context, task *asynq.Task) *run {
-	r := &run{msg: store.Message{Type: task.Type(), Payload: task.Payload(), Headers: task.Headers()}}
+func newRun(ctx context.Context, task *asynq.Task, log *slog.Logger) *run {
+	r := &run{msg: store.Message{Type: task.Type(), Payload: task.Payload(), Headers: task.Headers()}, base: log}
 	r.id, _ = asynq.GetTaskID(ctx)
 	r.queue, _ = asynq.GetQueueName(ctx)
 	r.max, _ = asynq.GetMaxRetry(ctx)
@@ -61,55 +79,60 @@ func (p *Pool) newRun(ctx context.Context, task *asynq.Task) *run {
 	r.attempt = retried + 1
 	r.msg.ID = r.id
 	r.meta = r.msg.Meta()
-	r.log = p.log.With("job", r.id, "type", r.msg.Type, "attempt", r.attempt)
 	return r
 }
 
-// attempt runs the handler within the job's timeout and deadline.
-func (p *Pool) attempt(ctx context.Context, r *run) (outcome, error) {
-	t, ok := p.registry.Lookup(r.msg.Type)
-	if !ok {
-		return outcome{}, fmt.Errorf("this worker has no handler for type %q", r.msg.Type)
-	}
-	ctx, cancel, err := r.bound(ctx, t)
-	if err != nil {
-		return outcome{}, err
-	}
-	defer cancel()
-	ctx = jobs.NewContext(ctx, r.scope())
-	result, err := invoke(ctx, t, r)
-	if err != nil {
-		if cause := context.Cause(ctx); ctx.Err() != nil && !errors.Is(err, cause) {
-			err = fmt.Errorf("%w: %w", cause, err)
-		}
-		return outcome{}, err
-	}
-	if len(result) > p.resultLimit {
-		return outcome{}, jobs.Permanent(fmt.Errorf("the result has %d bytes, the limit is %d; store it elsewhere and return a reference", len(result), p.resultLimit))
-	}
-	return outcome{result: result}, nil
-}
-
-// bound gives the handler's context its end: the job's timeout or its deadline,
-// whichever comes first.
-func (r *run) bound(ctx context.Context, t *jobs.Type) (context.Context, context.CancelFunc, error) {
+// begin makes the handler's context, which ends with the job's timeout or its
+// deadline, whichever comes first, and notes that the handler runs.
+func (p *Pool) begin(r *run, h *hand) (context.Context, context.CancelCauseFunc, error) {
 	now := time.Now()
 	timeout := time.Duration(r.meta.Timeout) * time.Millisecond
 	if timeout <= 0 {
-		timeout = t.Timeout
+		timeout = jobs.TimeoutDefault
+		if t, ok := p.registry.Lookup(r.msg.Type); ok {
+			timeout = t.Timeout
+		}
 	}
-	end, cause := now.Add(timeout), fmt.Errorf("%w after %s", errTimeout, timeout)
+	var err error
+	end, cause := now.Add(timeout), error(timeoutError(timeout))
 	if r.meta.Until > 0 {
 		deadline := time.UnixMilli(r.meta.Until)
 		if !deadline.After(now) {
-			return nil, nil, jobs.Permanent(errDeadline)
+			err = jobs.Permanent(errDeadline)
 		}
 		if deadline.Before(end) {
 			end, cause = deadline, errDeadline
 		}
 	}
-	ctx, cancel := context.WithDeadlineCause(ctx, end, cause)
-	return ctx, cancel, nil
+	timed, stop := context.WithDeadlineCause(context.Background(), end, cause)
+	ctx, cancel := context.WithCancelCause(timed)
+	r.held = p.holdings.begin(r.id, r.queue, h.name, end, cancel)
+	p.marks.note(r.queue, r.held.token)
+	return ctx, func(err error) { cancel(err); stop() }, err
+}
+
+// timeoutError is the cause with which a handler's context ends after its timeout.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string { return fmt.Sprintf("timeout after %s", time.Duration(e)) }
+
+// invoke runs the job's handler. When that ends the goroutine, exit is called.
+func (p *Pool) invoke(ctx context.Context, r *run, exit func(error)) (json.RawMessage, error) {
+	t, ok := p.registry.Lookup(r.msg.Type)
+	if !ok {
+		return nil, fmt.Errorf("this worker has no handler for type %q", r.msg.Type)
+	}
+	result, err := call(jobs.NewContext(ctx, r.scope()), t, r.msg.Payload, r.log, exit)
+	if err != nil {
+		if cause := context.Cause(ctx); ctx.Err() != nil && !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
+		return nil, err
+	}
+	if len(result) > p.resultLimit {
+		return nil, jobs.Permanent(fmt.Errorf("the result has %d bytes, the limit is %d; store it elsewhere and return a reference", len(result), p.resultLimit))
+	}
+	return result, nil
 }
 
 // created is the job's creation time.
@@ -122,47 +145,8 @@ func (r *run) created() time.Time {
 
 func (r *run) scope() jobs.Scope {
 	info := jobs.JobInfo{
-		ID: r.id, Type: r.msg.Type, Queue: r.queue, Attempt: r.attempt, MaxRetries: r.max,
+		ID: r.id, Type: r.msg.Type, Queue: r.queue, Attempt: r.attempt, MaxRetries: r.max, Token: r.held.token,
 		CreatedAt: r.created(), Headers: r.msg.UserHeaders(), Tags: r.meta.Tags,
 	}
-	return jobs.Scope{Info: info, Logger: r.log, Progress: newProgress(r.log).report}
-}
-
-// invoke runs the handler on a goroutine of its own, so that a panic and
-// runtime.Goexit end the attempt and nothing else.
-func invoke(ctx context.Context, t *jobs.Type, r *run) (json.RawMessage, error) {
-	type answer struct {
-		result json.RawMessage
-		err    error
-	}
-	done := make(chan answer, 1)
-	go func() {
-		a := answer{err: errGoexit}
-		defer func() {
-			if v := recover(); v != nil {
-				r.log.ErrorContext(ctx, "handler panicked", "panic", v, "stack", string(debug.Stack()))
-				a = answer{err: fmt.Errorf("panic: %v%s", v, panicSite())}
-			}
-			done <- a
-		}()
-		labelled(ctx, r.id, func(ctx context.Context) { a.result, a.err = t.Run(ctx, r.msg.Payload) })
-	}()
-	a := <-done
-	return a.result, a.err
-}
-
-// panicSite names the function and line that panicked: the first frame below
-// the runtime's.
-func panicSite() string {
-	pcs := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-	for {
-		f, more := frames.Next()
-		if f.Function != "" && !strings.HasPrefix(f.Function, "runtime.") {
-			return fmt.Sprintf(" [%s:%d]", f.Function, f.Line)
-		}
-		if !more {
-			return ""
-		}
-	}
+	return jobs.Scope{Info: info, Logger: r.log, Progress: r.report}
 }

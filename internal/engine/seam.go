@@ -4,18 +4,15 @@ import (
 	"context"
 	"crypto/sha1" //nolint:gosec // the digest that EVALSHA uses
 	"encoding/hex"
-	"fmt"
 	"log/slog"
-	"slices"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"legwork/internal/store"
+	"legwork/jobs"
 )
 
 const (
@@ -27,74 +24,57 @@ const (
 	ackRetryMin = 50 * time.Millisecond
 	ackRetryMax = time.Second
 	ackTryMax   = 5 * time.Second
-	// The number of keys of asynq's scripts without a unique lock. Jobs that
-	// another asynq client made unique are left to asynq's own scripts.
-	doneKeys     = 5
-	completeKeys = 6
-	// As the age and the size limit of asynq's archive, these keep every dead letter.
-	archiveNoCutoff = -1
-	archiveNoTrim   = int64(1) << 40
+	// The numbers of keys of asynq's done and complete scripts when a unique lock,
+	// the last one, is among them.
+	doneUniqueKeys     = 6
+	completeUniqueKeys = 7
 )
 
 // seam is the Redis client that a pool's asynq server is given. It passes
-// everything through but asynq's acknowledgements, which it makes do what
-// Legwork promises: results and snoozes are written in the same step, dead
-// letters are not trimmed, and a lost acknowledgement is sent again.
+// everything through but the scripts with which asynq takes, ends and forwards
+// jobs: the hub and the acker do that, many at a time, on time and for sure.
 type seam struct {
 	redis.UniversalClient
-	outcomes *outcomes
+	holdings *holdings
 	acker    *acker
-	release  *redis.Script
 	hub      *hub
-	queues   []string             // of the pool
-	hold     func(id string) bool // waits for a handler that still runs; false: give its job back
+	queues   []string // of the pool
+	tell     func(waiter, id string)
+	stopping <-chan struct{} // closed when a stop waits for handlers no longer
 	log      *slog.Logger
-	unknown  atomic.Int64  // scripts passed through without being recognised
-	over     chan struct{} // closed when lost acknowledgements are not sent again any more
-	overOnce sync.Once
+	unknown  atomic.Int64 // scripts passed through without being recognised
 }
-
-func newSeam(c redis.UniversalClient, o *outcomes, h *hub, queues []string, log *slog.Logger) *seam {
-	over := make(chan struct{})
-	return &seam{
-		UniversalClient: c, outcomes: o, hub: h, queues: queues, release: luaScript("release"), log: log,
-		over: over, acker: newAcker(c, h.holder, over, log),
-	}
-}
-
-// giveUp ends the sending of lost acknowledgements: the process stops and Redis
-// is still away. The jobs' leases end, and another worker takes them over.
-func (s *seam) giveUp() { s.overOnce.Do(func() { close(s.over) }) }
 
 // EvalSha is how asynq runs a script that Redis knows.
 func (s *seam) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	return s.eval(ctx, sha, keys, args, func(ctx context.Context, args []any) *redis.Cmd {
-		return s.UniversalClient.EvalSha(ctx, sha, keys, args...)
-	})
+	if cmd := s.instead(ctx, sha, keys, args); cmd != nil {
+		return cmd
+	}
+	return s.UniversalClient.EvalSha(ctx, sha, keys, args...)
 }
 
 // Eval is how asynq runs a script that Redis has forgotten.
 func (s *seam) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
 	sum := sha1.Sum([]byte(script)) //nolint:gosec // the digest that EVALSHA uses
-	return s.eval(ctx, hex.EncodeToString(sum[:]), keys, args, func(ctx context.Context, args []any) *redis.Cmd {
-		return s.UniversalClient.Eval(ctx, script, keys, args...)
-	})
+	if cmd := s.instead(ctx, hex.EncodeToString(sum[:]), keys, args); cmd != nil {
+		return cmd
+	}
+	return s.UniversalClient.Eval(ctx, script, keys, args...)
 }
 
-type runFunc func(ctx context.Context, args []any) *redis.Cmd
-
-func (s *seam) eval(ctx context.Context, sha string, keys []string, args []any, run runFunc) *redis.Cmd {
+// instead answers a script of asynq's in Legwork's way, or returns nil.
+func (s *seam) instead(ctx context.Context, sha string, keys []string, args []any) *redis.Cmd {
 	switch kind := scriptKindOf(sha); kind {
 	case scriptDequeue:
 		return s.dequeue(ctx, queueOf(keys))
 	case scriptForward:
-		return intCmd(ctx, 0) // the hub's forwarder does it, on time
+		return answer(ctx, int64(0)) // the hub's forwarder does it, on time
 	case scriptDone, scriptComplete, scriptRetry, scriptArchive, scriptRequeue:
-		return s.ack(ctx, kind, keys, args, run)
+		return s.ack(ctx, kind, keys, args)
 	case scriptUnknown:
 		s.unknown.Add(1)
 	}
-	return run(ctx, args)
+	return nil
 }
 
 // dequeue answers for one queue of the pool. After an error it pauses: asynq's
@@ -114,127 +94,95 @@ func (s *seam) dequeue(ctx context.Context, queue string) *redis.Cmd {
 	return cmd
 }
 
-// ack runs an acknowledgement of the job whose id is the first argument.
-func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []any, run runFunc) *redis.Cmd {
+// ack takes over an acknowledgement of the job whose id is the first argument.
+// Asynq hears at once that it went well: the acker sees to it. An acknowledgement
+// of a job that is not held under a token is asynq's own matter: nil.
+func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []any) *redis.Cmd {
 	id, _ := args[0].(string)
-	queue, out := queueOf(keys), s.outcomes.take(id)
-	if job := finished(kind, id, queue, keys, args, out); job != nil {
-		if out.waiter != "" {
-			job.then = func() { s.tell(context.Background(), out.waiter, id) }
-		}
-		s.acker.end(job)
-		return okCmd(ctx)
-	}
-	if (kind == scriptRetry || kind == scriptArchive) && !s.hold(id) {
-		kind, out = scriptRequeue, outcome{}
-	}
-	run, args = s.choose(kind, queue, args, out, run)
-	cmd, ended := s.sendAgain(ctx, id, args, run)
-	switch {
-	case redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT"):
-		s.outcomes.put(id, out) // asynq comes again with the script's text
-	case ended && kind == scriptRetry:
-		at, _ := strconv.ParseFloat(fmt.Sprint(args[2]), 64)
-		s.hub.forwarder.expect(queue, setRetry, timeOfScore(at))
-	case ended && out.waiter != "" && kind == scriptArchive:
-		s.tell(ctx, out.waiter, id)
-	}
-	return cmd
-}
-
-// choose returns what to run for an acknowledgement of asynq's, and with what.
-func (s *seam) choose(kind scriptKind, queue string, args []any, out outcome, run runFunc) (runFunc, []any) {
-	switch {
-	case out.ending != endAsAsked && kind == scriptDone:
-		return s.giveBack(queue, out), args
-	case kind == scriptRequeue:
-		return s.giveBack(queue, outcome{ending: endRequeue}), args
-	case kind == scriptRetry && !out.due.IsZero():
-		// asynq cuts the time to the second, which may be early.
-		args = slices.Clone(args)
-		args[2] = unixFraction(out.due)
-	case kind == scriptArchive:
-		args = slices.Clone(args)
-		args[3], args[4] = archiveNoCutoff, archiveNoTrim
-	}
-	return run, args
-}
-
-// sendAgain repeats an acknowledgement that Redis may not have got, for as long as
-// a lease lasts, or until giveUp. It reports whether the job's state has changed.
-func (s *seam) sendAgain(ctx context.Context, id string, args []any, run runFunc) (*redis.Cmd, bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime)
-	defer cancel()
-	pause, tries := ackRetryMin, 0
-	for {
-		tries++
-		try, cancel := context.WithTimeout(ctx, ackTryMax)
-		cmd := run(try, args)
-		cancel()
-		err := cmd.Err()
-		switch {
-		case err == nil:
-			return cmd, true
-		case redis.HasErrorPrefix(err, "NOSCRIPT"):
-			return cmd, false
-		case tries > 1 && strings.Contains(err.Error(), "NOT FOUND"):
-			return okCmd(ctx), true // an earlier try had arrived
-		case !store.Unavailable(err) || ctx.Err() != nil:
-			return cmd, false
-		}
-		s.log.Warn("acknowledgement failed, trying again", "job", id, "try", tries, "error", err)
-		select {
-		case <-ctx.Done():
-			return cmd, false
-		case <-s.over:
-			return cmd, false
-		case <-time.After(pause):
-			pause = min(2*pause, ackRetryMax)
-		}
-	}
-}
-
-// finished returns the job that asynq's done or complete script would end, with
-// its result, for the acker to end; nil for any other call.
-func finished(kind scriptKind, id, queue string, keys []string, args []any, out outcome) *ended {
-	job := &ended{id: id, queue: queue, value: ""}
-	switch {
-	case out.ending != endAsAsked:
+	j := s.holdings.find(id)
+	if j == nil || j.token == 0 {
 		return nil
-	case kind == scriptComplete && len(keys) == completeKeys:
-		job.dayKey, job.statsEnd, job.until, job.message = keys[4], args[1], args[2], args[3]
-	case kind == scriptDone && len(keys) == doneKeys:
-		job.dayKey, job.statsEnd, job.until, job.message = keys[3], args[1], "0", ""
+	}
+	if kind == scriptRetry || kind == scriptArchive {
+		if !s.outlast(j) {
+			kind = scriptRequeue
+		}
+	}
+	s.acker.end(s.ending(j, kind, keys, args))
+	return answer(ctx, "OK")
+}
+
+// outlast waits for a handler that still runs although asynq has given up its
+// job: somebody cancelled it with asynq's own tools, or the lease is lost. False:
+// the process stops before it returns.
+func (s *seam) outlast(j *holding) bool {
+	returned := s.holdings.waitFor(j)
+	if returned == nil {
+		return true
+	}
+	s.holdings.cancel(j.id, errGivenUp)
+	select {
+	case <-returned:
+		return true
+	case <-s.stopping:
+		return false
+	}
+}
+
+// ending words an acknowledgement of asynq's, with what the run left for it.
+func (s *seam) ending(j *holding, kind scriptKind, keys []string, args []any) *ending {
+	out := j.outcome
+	e := &ending{holding: j, due: "0", value: ""}
+	if out.waiter != "" && kind != scriptRetry && kind != scriptRequeue {
+		e.then = func() { s.tell(out.waiter, j.id) }
+	}
+	switch {
+	case kind == scriptRequeue, out.ending == endRequeue:
+		e.to, e.then = jobs.StatePending, nil
+	case out.ending == endSnooze:
+		e.to, e.due, e.then = jobs.StateScheduled, unixFraction(out.due), nil
+	case kind == scriptDone:
+		e.to, e.until, e.lock = jobs.StateCompleted, "0", keyAfter(keys, doneUniqueKeys)
+	case kind == scriptComplete:
+		e.to, e.until, e.message, e.lock = jobs.StateCompleted, args[2], args[3], keyAfter(keys, completeUniqueKeys)
+		e.field, e.value = out.stored()
+	case kind == scriptRetry:
+		s.wordRetry(e, args)
 	default:
-		return nil
+		e.to, e.due, e.message = jobs.StateArchived, unixFraction(time.Now()), args[1]
+		e.lock = lockOf(args[1])
 	}
-	switch {
-	case out.discard != "":
-		job.field, job.value = store.FieldDiscarded, out.discard
-	case out.result != nil:
-		job.field, job.value = store.FieldResult, []byte(out.result)
-	}
-	return job
+	return e
 }
 
-// giveBack puts an active job back without using up an attempt.
-func (s *seam) giveBack(queue string, out outcome) runFunc {
-	k := store.KeysOf(queue)
-	return func(ctx context.Context, args []any) *redis.Cmd {
-		id, _ := args[0].(string)
-		due := "0"
-		if out.ending == endSnooze {
-			due = unixFraction(out.due)
-		}
-		keys := []string{k.Active(), k.Lease(), k.Pending(), k.Scheduled(), k.Task(id)}
-		return s.release.Run(ctx, s.UniversalClient, keys, id, time.Now().UnixNano(), due, queue, store.ChannelWake, s.hub.holder)
+// wordRetry words the wait for the next attempt. Asynq cuts its time to the
+// second, which may be early.
+func (s *seam) wordRetry(e *ending, args []any) {
+	at := e.outcome.due
+	if at.IsZero() {
+		unix, _ := args[2].(int64)
+		at = time.Unix(unix+1, 0)
 	}
+	e.to, e.due, e.message = jobs.StateRetry, unixFraction(at), args[1]
+	e.then = func() { s.hub.forwarder.expect(e.queue, setRetry, at) }
 }
 
-func (s *seam) tell(ctx context.Context, waiter, id string) {
-	if err := s.Publish(ctx, store.ChannelFinished+":"+waiter, id).Err(); err != nil {
-		s.log.Warn("waiting process not told that a job has ended", "job", id, "error", err)
+// keyAfter returns the last of n keys, or "" when there are fewer.
+func keyAfter(keys []string, n int) string {
+	if len(keys) < n {
+		return ""
 	}
+	return keys[n-1]
+}
+
+// lockOf returns asynq's unique lock of an encoded message, or "".
+func lockOf(encoded any) string {
+	raw, _ := encoded.([]byte)
+	m, err := store.Decode(raw)
+	if err != nil {
+		return ""
+	}
+	return m.UniqueKey
 }
 
 // queueOf reads the queue's name from the hash tag of a script's first key.
@@ -244,14 +192,8 @@ func queueOf(keys []string) string {
 	return name
 }
 
-func okCmd(ctx context.Context) *redis.Cmd {
+func answer(ctx context.Context, v any) *redis.Cmd {
 	cmd := redis.NewCmd(ctx)
-	cmd.SetVal("OK")
-	return cmd
-}
-
-func intCmd(ctx context.Context, n int64) *redis.Cmd {
-	cmd := redis.NewCmd(ctx)
-	cmd.SetVal(n)
+	cmd.SetVal(v)
 	return cmd
 }

@@ -7,58 +7,97 @@ import (
 	"slices"
 	"time"
 
-	"legwork/internal/store"
+	"legwork/jobs"
 )
 
 // try hands out a job of the queue, asking Redis only when it may hold one. It
 // reports whether the caller may wait when there is none.
 func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, err error) {
-	h.mu.Lock()
-	l := h.lanes[queue]
-	if l == nil || h.closed {
+	for {
+		h.mu.Lock()
+		l := h.lanes[queue]
+		if l == nil || h.closed {
+			defer h.mu.Unlock()
+			return "", !h.closed, nil
+		}
+		if len(l.buffer) > 0 {
+			defer h.mu.Unlock()
+			return h.handOut(l), false, nil
+		}
+		taking := l.taking
+		if taking == nil && !l.dirty {
+			defer h.mu.Unlock()
+			return "", true, nil
+		}
 		h.mu.Unlock()
-		return "", !h.closed, nil
+		if taking != nil {
+			<-taking // a lighter queue must not overtake this one meanwhile
+			continue
+		}
+		if err := h.refill(ctx, l); err != nil {
+			return "", false, err
+		}
 	}
-	if len(l.buffer) > 0 {
-		defer h.mu.Unlock()
-		return h.handOut(l), false, nil
-	}
-	if !l.dirty || l.taking {
-		h.mu.Unlock()
-		return "", true, nil
-	}
-	l.taking, l.dirty = true, false // a wake-up during the take marks it again
-	n := l.prefetch
-	h.mu.Unlock()
-	jobs, left, err := h.take(ctx, l, n)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	l.taking = false
-	if err != nil {
-		l.dirty = true
-		return "", false, err
-	}
-	l.dirty = l.dirty || left > 0
-	if len(jobs) == 0 {
-		return "", true, nil
-	}
-	h.grow(l, len(jobs) == n && left > 0)
-	l.buffer, l.tookAt = jobs, time.Now()
-	if len(jobs) > 1 {
-		time.AfterFunc(bufferedMax, func() { h.sweep(l) })
-	}
-	return h.handOut(l), false, nil
 }
 
 // handOut returns the oldest job of the buffer, and wakes one more waiter while
-// the queue may hold others. The caller holds mu.
+// the queue may hold others. When the buffer runs low, the next jobs are taken
+// while the slots are busy with these. The caller holds mu.
 func (h *hub) handOut(l *lane) string {
 	first := l.buffer[0]
 	l.buffer = l.buffer[1:]
+	h.held.add(first.holding, first.msg)
 	if len(l.buffer) > 0 || l.dirty {
 		h.wakeOne(l.queue)
 	}
+	if l.dirty && l.taking == nil && len(l.buffer) > 0 && len(l.buffer) <= l.prefetch/2 {
+		h.done.Go(func() { h.takeAhead(l) })
+	}
 	return first.msg
+}
+
+func (h *hub) takeAhead(l *lane) {
+	if err := h.refill(context.Background(), l); err != nil {
+		h.log.Debug("jobs not taken ahead", "queue", l.queue, "error", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(l.buffer) > 0 {
+		h.wakeOne(l.queue)
+	}
+}
+
+// refill takes jobs into the lane's buffer, unless somebody is at it.
+func (h *hub) refill(ctx context.Context, l *lane) error {
+	h.mu.Lock()
+	if l.taking != nil || h.closed {
+		h.mu.Unlock()
+		return nil
+	}
+	over := make(chan struct{})
+	defer close(over)
+	l.taking, l.dirty = over, false // a wake-up during the take marks it again
+	n := l.prefetch
+	h.mu.Unlock()
+	got, left, err := h.take(ctx, l, n)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l.taking = nil
+	if err != nil {
+		l.dirty = true
+		return err
+	}
+	l.dirty = l.dirty || left > 0
+	if len(got) == 0 {
+		return nil
+	}
+	h.grow(l, len(got) == n && left > 0)
+	l.buffer, l.tookAt = append(l.buffer, got...), time.Now()
+	if len(l.buffer) > 1 && !l.sweeping {
+		l.sweeping = true
+		time.AfterFunc(bufferedMax, func() { h.sweep(l) })
+	}
+	return nil
 }
 
 // grow takes more next time while full takes are used up quickly. The caller
@@ -76,11 +115,13 @@ func (h *hub) grow(l *lane, full bool) {
 // from then on.
 func (h *hub) sweep(l *lane) {
 	h.mu.Lock()
+	l.sweeping = false
 	if len(l.buffer) == 0 {
 		h.mu.Unlock()
 		return
 	}
-	if wait := bufferedMax - time.Since(l.tookAt); wait > 0 && !h.closed {
+	if wait := bufferedMax - time.Since(l.buffer[0].at); wait > 0 && !h.closed {
+		l.sweeping = true
 		time.AfterFunc(wait, func() { h.sweep(l) })
 		h.mu.Unlock()
 		return
@@ -108,33 +149,39 @@ func (h *hub) giveBack(ctx context.Context, l *lane) {
 	if len(back) == 0 {
 		return
 	}
-	args := []any{time.Now().UnixNano(), l.keys.TaskPrefix(), l.queue, store.ChannelWake, h.holder}
-	for _, t := range back {
-		args = append(args, t.id)
+	ends := make([]*ending, len(back))
+	for i, t := range back {
+		ends[i] = &ending{holding: t.holding, to: jobs.StatePending, due: "0"}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTryMax)
 	defer cancel()
-	keys := []string{l.keys.Active(), l.keys.Lease(), l.keys.Pending()}
-	if err := h.gives.Run(ctx, h.redis, keys, args...).Err(); err != nil {
+	h.ender.write(ctx, ends)
+	if err := ends[0].err; err != nil && !errors.Is(err, errNotActive) {
 		h.log.Warn("jobs not given back yet", "queue", l.queue, "jobs", len(back), "error", err)
 	}
 }
 
 func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) {
-	keys := []string{l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease()}
-	reply, err := h.takes.Run(ctx, h.redis, keys, time.Now().Add(leaseTime).Unix(), l.keys.TaskPrefix(), n, h.holder).Slice()
+	keys := []string{l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease(), l.keys.Tokens(), l.keys.Archived(), l.keys.Holders()}
+	now := time.Now()
+	reply, err := h.takes.Run(ctx, h.redis, keys, now.Add(leaseTime).Unix(), l.keys.TaskPrefix(), n, h.holder, now.Unix()).Slice()
 	if err != nil {
 		return nil, 0, err
 	}
-	left, ok := reply[0].(int64)
-	if !ok || len(reply)%2 == 0 {
+	left, token, ok := int64(0), int64(0), false
+	if len(reply) >= 2 && len(reply)%2 == 0 {
+		left, ok = reply[0].(int64)
+		token, _ = reply[1].(int64)
+	}
+	if !ok {
 		return nil, 0, errors.New("the take script gave an answer of the wrong shape")
 	}
-	jobs := make([]taken, 0, len(reply)/2)
-	for i := 1; i < len(reply); i += 2 {
+	got := make([]taken, 0, len(reply)/2-1)
+	for i := 2; i < len(reply); i += 2 {
 		id, _ := reply[i].(string)
 		msg, _ := reply[i+1].(string)
-		jobs = append(jobs, taken{id: id, msg: msg})
+		token++
+		got = append(got, taken{holding: &holding{id: id, queue: l.queue, token: token}, msg: msg, at: now})
 	}
-	return jobs, left, nil
+	return got, left, nil
 }

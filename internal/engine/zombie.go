@@ -3,60 +3,58 @@ package engine
 import (
 	"bytes"
 	"context"
-	"log/slog"
 	"runtime/pprof"
 	"strings"
-	"sync"
-	"sync/atomic"
+	"time"
+
+	"legwork/internal/store"
+	"legwork/jobs"
 )
 
-// jobLabel is the profiler label that handlers' goroutines carry.
-const jobLabel = "legwork_job"
+const (
+	// handLabel is the profiler label of goroutines that run handlers.
+	handLabel = "legwork_hand"
+	// zombieGrace is how long a handler may take to return once its context has
+	// ended.
+	zombieGrace = 2 * time.Second
+	// zombieLook is how often late handlers are looked for.
+	zombieLook = time.Second
+)
 
-// zombies are handlers that go on although asynq has given up waiting for them:
-// they ignored their cancelled context. The job of a zombie is held until the
-// handler returns, so that it never runs twice at once in this process.
-type zombies struct {
-	log   *slog.Logger
-	count atomic.Int64 // zombies at this moment
-
-	abandon sync.Once
-	left    chan struct{} // closed when a stop waits no longer
+// watch tells of zombies until ctx ends: handlers that ignore their cancelled
+// context. The job of a zombie stays this process's, and its slot stays taken,
+// until the handler returns, so that it never runs twice at once here.
+func (p *Pool) watch(ctx context.Context) {
+	every(ctx, zombieLook, func() {
+		risen, unbegun, n := p.holdings.late(time.Now().Add(-zombieGrace))
+		for _, j := range risen {
+			p.log.ErrorContext(ctx, "handler ignores its cancelled context; its job is held until it returns",
+				"job", j.id, "queue", j.queue, "zombies", n, "stack", stackOf(j.hand))
+		}
+		for _, j := range unbegun {
+			p.bury(j)
+		}
+		p.zombies.Store(int64(n))
+	})
 }
 
-func newZombies(log *slog.Logger) *zombies { return &zombies{log: log, left: make(chan struct{})} }
-
-// hold returns true when the handler has returned, and false when the process
-// stops before that.
-func (z *zombies) hold(id string, returned <-chan struct{}) bool {
-	z.log.Error("handler ignores its cancelled context; its job is held until it returns",
-		"job", id, "zombies", z.count.Add(1), "stack", stackOf(id))
-	defer z.count.Add(-1)
-	select {
-	case <-returned:
-		z.log.Warn("handler that ignored its context has returned", "job", id)
-		return true
-	case <-z.left:
-		return false
+// bury makes a dead letter of a job that asynq could not read, and so did not run.
+func (p *Pool) bury(j *holding) {
+	if store.Readable([]byte(j.raw)) {
+		return // it is only late
 	}
+	p.log.Error("job cannot be read; it is a dead letter now", "job", j.id, "queue", j.queue)
+	p.acker.end(&ending{holding: j, to: jobs.StateArchived, due: unixFraction(time.Now()), message: j.raw})
 }
 
-// release lets the jobs of zombies go back to their queues.
-func (z *zombies) release() { z.abandon.Do(func() { close(z.left) }) }
-
-// labelled runs fn on this goroutine with the job's label.
-func labelled(ctx context.Context, id string, fn func(context.Context)) {
-	pprof.Do(ctx, pprof.Labels(jobLabel, id), fn)
-}
-
-// stackOf returns the stack of the goroutine that runs the job's handler.
-func stackOf(id string) string {
+// stackOf returns the stack of the goroutine with the name.
+func stackOf(hand string) string {
 	var all bytes.Buffer
 	if err := pprof.Lookup("goroutine").WriteTo(&all, 1); err != nil {
 		return ""
 	}
 	for block := range strings.SplitSeq(all.String(), "\n\n") {
-		if strings.Contains(block, jobLabel) && strings.Contains(block, `"`+id+`"`) {
+		if strings.Contains(block, handLabel) && strings.Contains(block, `"`+hand+`"`) {
 			return block
 		}
 	}

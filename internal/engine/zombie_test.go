@@ -47,6 +47,7 @@ func TestZombieIsHeld(t *testing.T) {
 			defer running.Add(-1)
 			if jobs.Info(ctx).Attempt == 1 {
 				ignoreContext(returns)
+				return struct{}{}, ctx.Err()
 			}
 			return struct{}{}, nil
 		}, jobs.Options{Backoff: quick()})
@@ -71,6 +72,24 @@ func TestZombieIsHeld(t *testing.T) {
 	}
 	if n := most.Load(); n != 1 {
 		t.Errorf("%d copies of the job ran at once", n)
+	}
+}
+
+// A handler that outlasts its timeout and succeeds has succeeded: its effects are
+// there, and a second run would have them twice.
+func TestLateSuccessCounts(t *testing.T) {
+	t.Parallel()
+	var runs atomic.Int64
+	r := newRig(t, storetest.Redis(t), func(reg *jobs.Registry) {
+		jobs.Handle(reg, "test.late", func(ctx context.Context, _ struct{}) (string, error) {
+			runs.Add(1)
+			<-ctx.Done()
+			return "late", nil
+		}, jobs.Options{Backoff: quick(), Timeout: time.Second})
+	})
+	r.pool(nil)
+	if j := r.until(r.post(client.Enqueue{Type: "test.late"}), jobs.StateCompleted); string(j.Result) != `"late"` || runs.Load() != 1 {
+		t.Errorf("job = %+v after %d runs", j, runs.Load())
 	}
 }
 

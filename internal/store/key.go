@@ -1,5 +1,7 @@
 package store
 
+import "time"
+
 // Keys of Legwork's own that belong to no queue. A key of a queue is made by
 // [Keys], so that in a Redis Cluster all keys of one queue share a slot.
 const (
@@ -22,8 +24,6 @@ const (
 	FieldDiscarded    = "lw_discarded"  // reason given to jobs.Discard
 	FieldFinished     = "lw_finished"   // Unix time in milliseconds of completion
 	FieldCancel       = "lw_cancel"     // present once somebody asked to cancel
-	FieldHolder       = "lw_holder"     // process that holds the job, while active
-	FieldStarted      = "lw_started"    // present once the handler of the present attempt was about to start
 	FieldCrashes      = "lw_crashes"    // times a process died with the job taken and its start not noted
 	FieldUnstarted    = "lw_unstarted"  // present when archived while waiting: the attempt in progress never began
 )
@@ -70,6 +70,26 @@ func (k Keys) Processed() string { return k.prefix + "processed" }
 
 // Failed is the STRING that counts attempts that failed.
 func (k Keys) Failed() string { return k.prefix + "failed" }
+
+// ProcessedOn is the STRING that counts attempts that ended on the day of t, UTC.
+func (k Keys) ProcessedOn(t time.Time) string {
+	return k.prefix + "processed:" + t.UTC().Format(time.DateOnly)
+}
+
+// FailedOn is the STRING that counts attempts that failed on the day of t, UTC.
+func (k Keys) FailedOn(t time.Time) string {
+	return k.prefix + "failed:" + t.UTC().Format(time.DateOnly)
+}
+
+// Holders is the HASH of active ids to the process that holds the job and the token
+// under which it does, with a space between.
+func (k Keys) Holders() string { return k.prefix + "lw_holders" }
+
+// Tokens is the STRING that counts takes: each take of a job gets the next number.
+func (k Keys) Tokens() string { return k.prefix + "lw_tokens" }
+
+// Started is the STRING with the highest token whose job a process has started.
+func (k Keys) Started(holder string) string { return k.prefix + "lw_started:" + holder }
 
 // State is the list or sorted set that holds the ids in the given state, or ""
 // when the state has none.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -148,6 +149,26 @@ func Decode(b []byte) (*Message, error) {
 		return nil, fmt.Errorf("%w: no id or no type", ErrCorrupt)
 	}
 	return m, nil
+}
+
+// Readable reports whether asynq can decode the encoding, too: it takes no text that
+// is not UTF-8.
+func Readable(b []byte) bool {
+	m, err := Decode(b)
+	if err != nil {
+		return false
+	}
+	for _, text := range []string{m.Type, m.ID, m.Queue, m.Error, m.UniqueKey, m.GroupKey} {
+		if !utf8.ValidString(text) {
+			return false
+		}
+	}
+	for name, value := range m.Headers {
+		if !utf8.ValidString(name) || !utf8.ValidString(value) {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Message) setBytes(field protowire.Number, v []byte) error {

@@ -13,7 +13,6 @@ for _, id in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", ARGV[1], "LIMIT
 		redis.call("ZREM", KEYS[1], id)
 		if redis.call("HEXISTS", key, "msg") == 1 then
 			redis.call("LPUSH", KEYS[2], id)
-			redis.call("HDEL", key, "lw_holder", "lw_started")
 			redis.call("HSET", key, "state", "pending", "pending_since", ARGV[2])
 		end
 		moved = moved + 1

@@ -1,19 +1,19 @@
--- Takes a job from a process that has died.
--- KEYS: 1 active list, 2 lease set, 3 task hash, 4 pending list, 5 archived set
--- ARGV: 1 id, 2 the dead process, 3 the message as it was read, 4 new state
---       (pending or archived), 5 new message, 6 now (Unix s), 7 now (Unix ns),
+-- Takes a job from a process that has died, or that has lost sight of it.
+-- KEYS: 1 active list, 2 lease set, 3 task hash, 4 pending list, 5 archived set,
+--       6 holders (HASH of active id to "process token")
+-- ARGV: 1 id, 2 "process token" as it was read, 3 the message as it was read, 4 new
+--       state (pending or archived), 5 new message, 6 now (Unix s), 7 now (Unix ns),
 --       8 queue, 9 wake channel, 10 crashes before its start was noted
 -- Returns 1, or 0 when the job has changed hands in between.
 -- Cost: O(active) for the list, from its old end, where such a job is.
-local held = redis.call("HMGET", KEYS[3], "state", "lw_holder", "msg")
-if held[1] ~= "active" or held[2] ~= ARGV[2] or held[3] ~= ARGV[3] then
+if redis.call("HGET", KEYS[6], ARGV[1]) ~= ARGV[2] or redis.call("HGET", KEYS[3], "msg") ~= ARGV[3] then
 	return 0
 end
 if redis.call("LREM", KEYS[1], -1, ARGV[1]) == 0 then
 	return 0
 end
 redis.call("ZREM", KEYS[2], ARGV[1])
-redis.call("HDEL", KEYS[3], "lw_holder", "lw_started")
+redis.call("HDEL", KEYS[6], ARGV[1])
 redis.call("HSET", KEYS[3], "state", ARGV[4], "msg", ARGV[5], "lw_crashes", ARGV[10])
 if ARGV[4] == "pending" then
 	redis.call("HSET", KEYS[3], "pending_since", ARGV[7])

@@ -1,24 +1,38 @@
--- Gives an active job back without using up an attempt: to the front of its
--- queue, or to the scheduled set until a given time.
--- KEYS: 1 active list, 2 lease set, 3 pending list, 4 scheduled set, 5 task hash
--- ARGV: 1 id, 2 now (Unix ns), 3 due (Unix s with a fraction, "0" = at once),
---       4 queue, 5 wake channel, 6 this process
--- Returns OK, or the error NOT FOUND when the job is not active any more, or
--- another process's by now.
--- Cost: O(active) for the list, O(log scheduled).
-local holder = redis.call("HGET", KEYS[5], "lw_holder")
-if (holder and holder ~= ARGV[6]) or redis.call("LREM", KEYS[1], 1, ARGV[1]) == 0 then
-	return redis.error_reply("NOT FOUND")
+-- Gives active jobs of one queue back without using up an attempt: to the front
+-- of the queue, or to the scheduled set until a given time.
+-- KEYS: 1 active list, 2 lease set, 3 pending list, 4 scheduled set, 5 holders
+--       (HASH of active id to "process token")
+-- ARGV: 1 now (Unix ns), 2 task key prefix, 3 queue, 4 wake channel, 5 this
+--       process; then for each job, in the order in which they were taken: id,
+--       token, due (Unix s with a fraction, "0" = at once)
+-- Returns one number per job, in order: 1 given back, 0 not active any more, or
+-- held by somebody else, or under another token, by now.
+-- Cost: O(active) per job for the list, O(log scheduled) for a later time.
+local out, front, later = {}, false, false
+for i = #ARGV - 2, 6, -3 do
+	local id, due = ARGV[i], ARGV[i + 2]
+	local key = ARGV[2] .. id
+	local n = (i - 6) / 3 + 1
+	out[n] = 0
+	if redis.call("HGET", KEYS[5], id) == ARGV[5] .. " " .. ARGV[i + 1] and redis.call("LREM", KEYS[1], 1, id) == 1 then
+		out[n] = 1
+		redis.call("ZREM", KEYS[2], id)
+		redis.call("HDEL", KEYS[5], id)
+		if due == "0" then
+			redis.call("RPUSH", KEYS[3], id)
+			redis.call("HSET", key, "state", "pending", "pending_since", ARGV[1])
+			front = true
+		else
+			redis.call("ZADD", KEYS[4], due, id)
+			redis.call("HSET", key, "state", "scheduled")
+			later = true
+		end
+	end
 end
-redis.call("ZREM", KEYS[2], ARGV[1])
-redis.call("HDEL", KEYS[5], "lw_holder", "lw_started")
-if ARGV[3] == "0" then
-	redis.call("RPUSH", KEYS[3], ARGV[1])
-	redis.call("HSET", KEYS[5], "state", "pending", "pending_since", ARGV[2])
-	redis.call("PUBLISH", ARGV[5], "w" .. ARGV[4])
-else
-	redis.call("ZADD", KEYS[4], ARGV[3], ARGV[1])
-	redis.call("HSET", KEYS[5], "state", "scheduled")
-	redis.call("PUBLISH", ARGV[5], "d" .. ARGV[4])
+if front then
+	redis.call("PUBLISH", ARGV[4], "w" .. ARGV[3])
 end
-return redis.status_reply("OK")
+if later then
+	redis.call("PUBLISH", ARGV[4], "d" .. ARGV[3])
+end
+return out

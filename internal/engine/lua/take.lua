@@ -1,31 +1,46 @@
 -- Takes jobs of one queue for this process.
--- KEYS: 1 pending list, 2 paused mark, 3 active list, 4 lease set
+-- KEYS: 1 pending list, 2 paused mark, 3 active list, 4 lease set, 5 token counter,
+--       6 archived set, 7 holders (HASH of active id to "process token")
 -- ARGV: 1 end of the lease (Unix s), 2 task key prefix, 3 most jobs to take,
---       4 this process
--- Returns the number of jobs left, then id and message of each job taken, the
--- oldest first. A paused queue counts as empty. An id without a message is
--- dropped: its job was deleted.
+--       4 this process, 5 now (Unix s)
+-- Returns the number of jobs left, the token before the first one's, then id and
+-- message of each job taken, the oldest first: their tokens count up by one. A
+-- paused queue counts as empty. An id without a message is dropped: its job was
+-- deleted. An id whose key is of another type becomes a dead letter without a
+-- body, for people to look at.
 -- Cost: O(taken * log lease).
 if redis.call("EXISTS", KEYS[2]) == 1 then
-	return {0}
+	return {0, 0}
 end
-local out = {0}
-for _ = 1, tonumber(ARGV[3]) do
-	local id = redis.call("LMOVE", KEYS[1], KEYS[3], "RIGHT", "LEFT")
-	if not id then
-		return out
+-- A key of the wrong type stops the script here, before it has moved anything.
+redis.call("LLEN", KEYS[3])
+redis.call("ZCARD", KEYS[4])
+redis.call("HLEN", KEYS[7])
+local ids = redis.call("RPOP", KEYS[1], ARGV[3])
+if not ids or #ids == 0 then
+	return {0, 0}
+end
+local token = redis.call("INCRBY", KEYS[5], #ids) - #ids
+local out, held, leases, claims = {0, token}, {}, {}, {}
+local prefix, me, n = ARGV[2], ARGV[4] .. " ", 0
+for _, id in ipairs(ids) do
+	local key = prefix .. id
+	local msg = redis.pcall("HGET", key, "msg")
+	if type(msg) == "table" then
+		redis.call("ZADD", KEYS[6], ARGV[5], id)
+	elseif msg then
+		redis.call("HSET", key, "state", "active")
+		n = n + 1
+		held[n] = id
+		leases[2 * n - 1], leases[2 * n] = ARGV[1], id
+		claims[2 * n - 1], claims[2 * n] = id, me .. (token + n)
+		out[2 * n + 1], out[2 * n + 2] = id, msg
 	end
-	local key = ARGV[2] .. id
-	local msg = redis.call("HGET", key, "msg")
-	if msg then
-		redis.call("HSET", key, "state", "active", "lw_holder", ARGV[4])
-		redis.call("HDEL", key, "pending_since", "lw_started")
-		redis.call("ZADD", KEYS[4], ARGV[1], id)
-		out[#out + 1] = id
-		out[#out + 1] = msg
-	else
-		redis.call("LREM", KEYS[3], 1, id)
-	end
+end
+if n > 0 then
+	redis.call("LPUSH", KEYS[3], unpack(held))
+	redis.call("ZADD", KEYS[4], unpack(leases))
+	redis.call("HSET", KEYS[7], unpack(claims))
 end
 out[1] = redis.call("LLEN", KEYS[1])
 return out

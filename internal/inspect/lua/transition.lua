@@ -17,7 +17,7 @@ end
 if removed == 0 then
 	return 0
 end
-redis.call("HDEL", KEYS[1], "pending_since", "result", "lw_discarded", "lw_finished", "lw_cancel", "lw_unstarted", "lw_holder", "lw_started")
+redis.call("HDEL", KEYS[1], "pending_since", "result", "lw_discarded", "lw_finished", "lw_cancel", "lw_unstarted")
 redis.call("HSET", KEYS[1], "msg", ARGV[5], "state", ARGV[4])
 if ARGV[4] == "pending" then
 	redis.call("LPUSH", KEYS[3], ARGV[1])

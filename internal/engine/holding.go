@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// holding is a job that this process holds: from the moment when a slot gets it
+// until its end is in Redis, or until it is somebody else's.
+//
+//	handed out --> running --> returned --> ending --> gone
+//	                   `--> cancelled --> zombie, if it does not return
+//
+// All but id, queue and token are guarded by the holdings' mu.
+type holding struct {
+	id, queue string
+	token     int64 // grows with each take of a job; 0 when asynq's own script took it
+
+	cancel    context.CancelCauseFunc // of the handler's context; nil while none runs
+	returned  chan struct{}           // closed when the handler has returned; made when somebody waits
+	since     time.Time               // when the job was handed out; then when the handler's context ended, or is to end
+	begun     bool                    // its run has begun
+	hand      string                  // name of the goroutine that runs it
+	raw       string                  // the message, until then
+	cancelled bool                    // the handler's context was ended before its time
+	zombie    bool                    // and the handler has not returned for too long
+	outcome   outcome                 // what the run left for the acknowledgement
+}
+
+// holdings are all jobs that this process holds.
+type holdings struct {
+	mu     sync.Mutex
+	byID   map[string]*holding // guarded by mu
+	lost   map[string]int64    // guarded by mu; tokens of runs whose end nobody wrote, by id
+	halted bool                // guarded by mu; contexts are cancelled for a stop
+}
+
+func newHoldings() *holdings { return &holdings{byID: map[string]*holding{}, lost: map[string]int64{}} }
+
+// add notes that the job is handed out.
+func (h *holdings) add(j *holding, raw string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j.since, j.raw = time.Now(), raw
+	h.byID[j.id] = j
+}
+
+// find returns the job, or nil when it is not held.
+func (h *holdings) find(id string) *holding {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.byID[id]
+}
+
+// drop forgets the job, unless it has been taken once more since.
+func (h *holdings) drop(j *holding) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.byID[j.id] == j {
+		delete(h.byID, j.id)
+	}
+}
+
+// lose forgets a job whose run is over and whose end nobody writes: asynq has given
+// it up. The reaper gives it to others.
+func (h *holdings) lose(j *holding) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.byID[j.id] == j {
+		delete(h.byID, j.id)
+		h.lost[j.id] = j.token
+	}
+}
+
+// began reports whether the job was run here under the token and its end was lost.
+// It forgets it.
+func (h *holdings) began(id string, token int64) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	had, ok := h.lost[id]
+	delete(h.lost, id)
+	return ok && had == token
+}
+
+// begin notes that the job's handler runs, at most until end. The job is noted,
+// too, when asynq's own script took it.
+func (h *holdings) begin(id, queue, hand string, end time.Time, cancel context.CancelCauseFunc) *holding {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j := h.byID[id]
+	if j == nil || j.queue != queue {
+		j = &holding{id: id, queue: queue}
+		h.byID[id] = j
+	}
+	j.cancel, j.since, j.begun, j.hand, j.raw = cancel, end, true, hand, ""
+	if h.halted {
+		j.end(errPoolStopped)
+	}
+	return j
+}
+
+// finish notes that the job's handler has returned, and what it left. It reports
+// whether the handler had been a zombie.
+func (h *holdings) finish(j *holding, out outcome) (zombie bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	zombie = j.zombie
+	j.cancel, j.zombie, j.outcome = nil, false, out
+	if j.returned != nil {
+		close(j.returned)
+		j.returned = nil
+	}
+	return zombie
+}
+
+// end cancels the handler's context. The caller holds the holdings' mu.
+func (j *holding) end(cause error) {
+	if j.cancel == nil || j.cancelled {
+		return
+	}
+	j.cancelled, j.since = true, time.Now()
+	j.cancel(cause)
+}
+
+// cancel ends the context of the job, if it runs here.
+func (h *holdings) cancel(id string, cause error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if j := h.byID[id]; j != nil {
+		j.end(cause)
+	}
+}
+
+// halt ends the contexts of all running jobs, and of those that still start, and
+// returns their number.
+func (h *holdings) halt(cause error) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.halted = true
+	n := 0
+	for _, j := range h.byID {
+		if j.cancel != nil {
+			j.end(cause)
+			n++
+		}
+	}
+	return n
+}
+
+// waitFor returns a channel that is closed once the job's handler has returned,
+// or nil when none runs.
+func (h *holdings) waitFor(j *holding) <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if j.cancel == nil {
+		return nil
+	}
+	if j.returned == nil {
+		j.returned = make(chan struct{})
+	}
+	return j.returned
+}
+
+// late lists what ought to have happened before the time given: jobs whose contexts
+// ended and whose handlers still run, each once, for they are zombies from now on;
+// and jobs that were handed out and never begun. It also counts all zombies.
+func (h *holdings) late(before time.Time) (risen, unbegun []*holding, zombies int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, j := range h.byID {
+		late := j.since.Before(before)
+		switch {
+		case j.zombie:
+			zombies++
+		case late && j.cancel != nil:
+			j.zombie = true
+			zombies++
+			risen = append(risen, j)
+		case late && !j.begun:
+			unbegun = append(unbegun, j)
+		}
+	}
+	return risen, unbegun, zombies
+}

@@ -1,0 +1,40 @@
+-- Ends attempts of active jobs of one queue that failed: each waits for its next
+-- attempt or becomes a dead letter. No dead letter is trimmed.
+-- KEYS: 1 active list, 2 lease set, 3 retry set, 4 archived set, 5 processed
+--       counter of the day, 6 failed counter of the day, 7 processed counter,
+--       8 failed counter, 9 holders (HASH of active id to "process token")
+-- ARGV: 1 end of the day's counters (Unix s), 2 this process, 3 task key prefix;
+--       then for each job: id, token, state ("retry" or "archived"), score (Unix s:
+--       the next attempt, with a fraction, or the death), message, unique lock
+-- The unique lock is the key of asynq's, released with a dead letter, or "".
+-- Returns one number per job, in order: 1 ended, 0 not active any more, or held by
+-- somebody else, or under another token, by now.
+-- Cost: O(active + log set) per job.
+local out, ended = {}, 0
+for i = 4, #ARGV, 6 do
+	local id, to = ARGV[i], ARGV[i + 2]
+	local key = ARGV[3] .. id
+	local n = (i - 4) / 6 + 1
+	out[n] = 0
+	if redis.call("HGET", KEYS[9], id) == ARGV[2] .. " " .. ARGV[i + 1] and redis.call("LREM", KEYS[1], -1, id) > 0 then
+		out[n] = 1
+		ended = ended + 1
+		redis.call("ZREM", KEYS[2], id)
+		redis.call("ZADD", to == "retry" and KEYS[3] or KEYS[4], ARGV[i + 3], id)
+		redis.call("HDEL", KEYS[9], id)
+		redis.call("HSET", key, "msg", ARGV[i + 4], "state", to)
+		local lock = ARGV[i + 5]
+		if lock ~= "" and redis.call("GET", lock) == id then
+			redis.call("DEL", lock)
+		end
+	end
+end
+if ended > 0 then
+	for n = 5, 6 do
+		if redis.call("INCRBY", KEYS[n], ended) == ended then
+			redis.call("EXPIREAT", KEYS[n], ARGV[1])
+		end
+		redis.call("INCRBY", KEYS[n + 2], ended)
+	end
+end
+return out
