@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -19,10 +19,6 @@ import (
 	"legwork/internal/store"
 	"legwork/jobs"
 )
-
-// perCPU is how many jobs run at once for each CPU, when the configuration
-// leaves it open.
-const perCPU = 10
 
 // startTimeoutMin is time for one try, when the configuration asks for no more.
 const startTimeoutMin = time.Second
@@ -47,7 +43,10 @@ type App struct {
 	id       string
 	redis    redis.UniversalClient
 	listener net.Listener // nil without a role that serves HTTP
+	worker   *worker      // nil without the role, and before Run
 	parts    []part
+
+	change sync.Mutex // held by Reconfigure, which alone changes cfg
 }
 
 // part is a component with a life: what starts first stops last.
@@ -117,26 +116,11 @@ func (a *App) compose(failed chan<- error) {
 		a.parts = append(a.parts, part{"scheduler", h.Start, h.Stop})
 	}
 	if a.has(configs.RoleWorker) {
-		a.composeWorker()
+		a.composeWorker(failed)
 	}
 	if a.serves() {
 		a.composeHTTP(failed)
 	}
-}
-
-func (a *App) composeWorker() {
-	w := a.cfg.Worker
-	if w.Concurrency == 0 {
-		w.Concurrency = perCPU * runtime.GOMAXPROCS(0)
-	}
-	pool := engine.NewPool(engine.PoolOptions{
-		Redis: a.redis, Registry: a.registry, Queues: w.Queues, StrictPriority: w.StrictPriority,
-		// A configured 0 means no time at all; to the pool it would mean its default.
-		Concurrency: w.Concurrency, StopTimeout: max(w.StopTimeout, 1), CancelGrace: max(w.CancelGrace, 1),
-		ResultLimit: int(a.cfg.Jobs.ResultLimit), Log: a.log,
-	})
-	announcer := engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, w.Concurrency, w.Queues, a.log)
-	a.parts = append(a.parts, part{"worker", pool.Start, pool.Stop}, part{"announcer", announcer.Start, announcer.Stop})
 }
 
 func (a *App) composeHTTP(failed chan<- error) {
