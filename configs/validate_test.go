@@ -141,12 +141,11 @@ func TestWorkerKeysAreChecked(t *testing.T) {
 		flags map[string]string
 		want  string
 	}{
-		"no queue at all":  {map[string]string{"worker.queues": ""}, "at least one queue"},
-		"too many slots":   {map[string]string{"worker.dedicated": "mail:10001"}, "number of slots of 1 to 10000"},
-		"no slots":         {map[string]string{"worker.dedicated": "mail:0"}, "number of slots of 1 to 10000"},
-		"bad name":         {map[string]string{"worker.dedicated": "Mail:1"}, "queue names"},
-		"unknown":          {map[string]string{"worker.plain": "dequeu"}, "write dequeue"},
-		"dedicated is all": {map[string]string{"worker.queues": "", "worker.dedicated": "mail:2"}, ""},
+		"too many slots": {map[string]string{"worker.dedicated": "mail:10001"}, "number of slots of 1 to 10000"},
+		"no slots":       {map[string]string{"worker.dedicated": "mail:0"}, "number of slots of 1 to 10000"},
+		"bad name":       {map[string]string{"worker.dedicated": "Mail:1"}, "queue names"},
+		"unknown":        {map[string]string{"worker.plain": "dequeu"}, "write dequeue"},
+		"good":           {map[string]string{"worker.dedicated": "mail:2", "worker.plain": "reap"}, ""},
 	} {
 		_, err := configs.Load(configs.Source{Flags: c.flags})
 		if got := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(got, c.want) && c.want != "" {
