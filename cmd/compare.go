@@ -105,13 +105,14 @@ func comparisonTable(r *comparison.Report) *table {
 	return t
 }
 
-// threeDigits prints v with three significant digits, whole numbers in full.
+// threeDigits prints v with three significant digits, whole numbers in full, and
+// nothing finer than a millionth.
 func threeDigits(v float64) string {
 	digits := 0
 	if v != 0 {
 		digits = max(0, 2-int(math.Floor(math.Log10(math.Abs(v)))))
 	}
-	return strconv.FormatFloat(v, 'f', min(digits, 3), 64)
+	return strconv.FormatFloat(v, 'f', min(digits, 6), 64)
 }
 
 func promiseText(p *comparison.Promise) string {

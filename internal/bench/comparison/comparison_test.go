@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,24 +62,6 @@ func (r *Report) want(t *testing.T, scenario, name, side string, least, most flo
 		return
 	}
 	t.Errorf("no figure %s %s of %s", scenario, name, side)
-}
-
-// Promise: drain and enqueue are measured on every side, with what they cost.
-func TestDrainAndEnqueue(t *testing.T) {
-	t.Parallel()
-	r := measure(t, tiny("drain", "enqueue"))
-	for _, sc := range []scenario{drain(), enqueue()} {
-		for _, s := range sc.sides {
-			r.want(t, sc.name, "rate", s.name, 100, 1e6)
-			r.want(t, sc.name, "redis_cpu", s.name, 0.5, 2000)
-			r.want(t, sc.name, "go_cpu", s.name, 0.5, 20_000)
-		}
-		r.want(t, sc.name, "rate", SideRatio, 0.02, 50)
-		r.want(t, sc.name, "redis_cpu", SideRatio, 0.02, 50)
-	}
-	if len(r.Scenarios) != 2 || r.Mode != "compare" || !strings.Contains(r.Target, "a private ") {
-		t.Errorf("report = %+v", r)
-	}
 }
 
 // Promise: a database of the user's is used only when it is empty, and left so.
@@ -145,57 +126,6 @@ func TestOptions(t *testing.T) {
 	} {
 		if err := o.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", o, err, want)
-		}
-	}
-}
-
-// Promise: each side goes first every other time.
-func TestInTurn(t *testing.T) {
-	t.Parallel()
-	sides := []side{{name: "a"}, {name: "b"}}
-	for n, want := range []string{"a", "b", "a", "b"} {
-		if got := inTurn(sides, n)[0].name; got != want {
-			t.Errorf("round %d begins with %s", n, got)
-		}
-	}
-}
-
-// Promise: a ratio is taken within a round, to the best of the peers, and the
-// median is held against the promise.
-func TestRatio(t *testing.T) {
-	t.Parallel()
-	sc := scenario{name: "s", sides: []side{{name: sideLegwork}, {name: "x", peer: true}, {name: "y", peer: true}, {name: "z"}}}
-	rounds := []round{
-		{sideLegwork: {"m": 10}, "x": {"m": 2}, "y": {"m": 5}, "z": {"m": 100}},
-		{sideLegwork: {"m": 12}, "x": {"m": 4}, "y": {"m": 1}, "z": {"m": 100}},
-		{sideLegwork: {"m": 20}, "x": {"m": 2}, "y": {"m": 2}, "z": {"m": 100}},
-	}
-	for _, c := range []struct {
-		metric metric
-		ratios []float64
-		kept   bool
-	}{
-		{metric{name: "m", compare: true, promise: &promise{ratio: true, bound: 3}}, []float64{2, 3, 10}, true},
-		{metric{name: "m", compare: true, promise: &promise{ratio: true, bound: 3.1}}, []float64{2, 3, 10}, false},
-		{metric{name: "m", compare: true, lower: true, promise: &promise{ratio: true, most: true, bound: 9}}, []float64{5, 12, 10}, false},
-		{metric{name: "m", compare: true, lower: true, promise: &promise{ratio: true, most: true, bound: 10}}, []float64{5, 12, 10}, true},
-	} {
-		sc.metrics = []metric{c.metric}
-		r := newReport(Options{Rounds: 3}, "")
-		r.add(sc, rounds)
-		f := r.Figures[len(r.Figures)-1]
-		if f.Side != SideRatio || !slices.Equal(f.Rounds, c.ratios) || f.Promise == nil || f.Promise.Kept != c.kept {
-			t.Errorf("%+v: ratio %+v, promise %+v", c.metric, f, f.Promise)
-		}
-	}
-}
-
-// Promise: every payload has the size that the figures speak of.
-func TestPayload(t *testing.T) {
-	t.Parallel()
-	for _, at := range []time.Time{{}, time.Now(), time.UnixMicro(1)} {
-		if p := newPayload(at); len(p) != payloadSize {
-			t.Errorf("%s has %d bytes", p, len(p))
 		}
 	}
 }

@@ -67,10 +67,11 @@ func (r *Report) add(sc scenario, rounds []round) {
 				r.Figures = append(r.Figures, f)
 			}
 		}
-		if !m.compare {
+		values := ratios(sc, m, rounds)
+		if !m.compare || len(values) == 0 {
 			continue
 		}
-		f := newFigure(sc, m, SideRatio, "", ratios(sc, m, rounds))
+		f := newFigure(sc, m, SideRatio, "", values)
 		if m.promise != nil && m.promise.ratio {
 			f.Promise = m.promise.judge(f)
 		}
@@ -97,6 +98,7 @@ func valuesOf(rounds []round, side, metric string) []float64 {
 }
 
 // ratios returns Legwork's measure to that of the best of its peers, by round.
+// Rounds in which that is 0, in an observation too short for it, have none.
 func ratios(sc scenario, m metric, rounds []round) []float64 {
 	var all []float64
 	for _, one := range rounds {
@@ -106,11 +108,16 @@ func ratios(sc scenario, m metric, rounds []round) []float64 {
 				peers = append(peers, one[s.name][m.name])
 			}
 		}
+		if len(peers) == 0 {
+			return nil
+		}
 		best := slices.Max(peers)
 		if m.lower {
 			best = slices.Min(peers)
 		}
-		all = append(all, one[sideLegwork][m.name]/best)
+		if best > 0 {
+			all = append(all, one[sideLegwork][m.name]/best)
+		}
 	}
 	return all
 }
