@@ -55,10 +55,13 @@ func (s *session) compare(ctx context.Context, o *benchOrder) error {
 	}
 	return s.timely(ctx, o, "--scale, --only", func(ctx context.Context, progress func(string)) error {
 		report, err := comparison.Run(ctx, options, progress)
-		if err != nil {
+		switch {
+		case report == nil:
+			return withExit(exitOfStart(err), err)
+		case err != nil && len(report.Scenarios) == 0:
 			return err
 		}
-		return s.printComparison(report)
+		return errors.Join(err, s.printComparison(report)) // minutes of work, even when it was cut short
 	})
 }
 

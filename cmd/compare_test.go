@@ -37,6 +37,14 @@ func TestBenchCompare(t *testing.T) {
 	}
 }
 
+// Promise: a comparison whose Redis is away says so and how.
+func TestBenchCompareNoRedis(t *testing.T) {
+	t.Parallel()
+	s := newShell(t, silent(t))
+	s.wantError(exitUnreachable, "connection refused", "bench", "--engine", "--compare", "--redis-url", "redis://127.0.0.1:1")
+	s.wantError(exitConfig, "use redis://, rediss:// or unix:// here", "bench", "--engine", "--compare", "--redis-url", "redis-cluster://127.0.0.1:1")
+}
+
 // Promise: a comparison has defaults of its own, and given flags count.
 func TestBenchCompareDefaults(t *testing.T) {
 	t.Parallel()

@@ -88,6 +88,24 @@ func TestRedisOfTheUser(t *testing.T) {
 	}
 }
 
+// Promise: a run that is cut short keeps the scenarios that it has measured.
+func TestRunCutShort(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, err := Run(ctx, tiny("drain", "enqueue"), func(step string) {
+		if step == "enqueue, round 2 of 2: asynq" {
+			cancel()
+		}
+	})
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "enqueue, round 2 of 2: asynq: ") {
+		t.Errorf("error = %v", err)
+	}
+	if len(r.Scenarios) != 1 || r.Scenarios[0].Name != "drain" {
+		t.Errorf("report = %+v", r)
+	}
+}
+
 // Promise: what goes wrong in a child ends the run, with the child's words.
 func TestChildFails(t *testing.T) {
 	t.Parallel()

@@ -8,7 +8,8 @@ import (
 )
 
 // Run measures the scenarios and calls progress, if not nil, at each step. It
-// ends with ctx, with an error that tells how far it came.
+// ends with ctx, and with the first half round that fails; the error tells how
+// far it came, and the report has the scenarios before that one.
 func Run(ctx context.Context, o Options, progress func(step string)) (r *Report, err error) {
 	if o, err = o.withDefaults(); err != nil {
 		return nil, err
@@ -30,7 +31,7 @@ func Run(ctx context.Context, o Options, progress func(step string)) (r *Report,
 				step := fmt.Sprintf("%s, round %d of %d: %s", sc.name, n+1, o.Rounds, s.name)
 				progress(step)
 				if one[s.name], err = db.half(ctx, o, sc, s); err != nil {
-					return nil, fmt.Errorf("%s: %w", step, err)
+					return r, fmt.Errorf("%s: %w", step, err)
 				}
 			}
 			rounds = append(rounds, one)
