@@ -11,7 +11,7 @@ const (
 	// dueAhead and duePerJob say how far ahead the jobs are due: longer than it
 	// takes to hand them in.
 	dueAhead  = 2 * time.Second
-	duePerJob = 50 * time.Microsecond
+	duePerJob = 150 * time.Microsecond
 )
 
 // due runs as many jobs as drain does, all due at one instant, beside a backlog
