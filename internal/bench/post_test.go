@@ -91,9 +91,9 @@ func compare(b *testing.B, db redis.UniversalClient, other string, legwork, peer
 			ours, theirs, ratios = append(ours, mine), append(theirs, its), append(ratios, mine/its)
 		}
 		b.Logf("legwork %.0f, peer %.0f, ratio %.2f", ours, theirs, ratios)
-		b.ReportMetric(median(ours), "legwork_jobs/s")
-		b.ReportMetric(median(theirs), other)
-		b.ReportMetric(median(ratios), "ratio")
+		b.ReportMetric(Median(ours), "legwork_jobs/s")
+		b.ReportMetric(Median(theirs), other)
+		b.ReportMetric(Median(ratios), "ratio")
 		b.ReportMetric(slices.Min(ratios), "ratio_min")
 		b.ReportMetric(slices.Max(ratios), "ratio_max")
 	}
