@@ -21,13 +21,13 @@ const (
 	fillBatch = 1000
 )
 
-// legwork is Legwork's engine. It alone in this package knows the API of pools.
+// legwork is Legwork's engine. It alone in this package knows the API of workers.
 type legwork struct {
 	redis    redis.UniversalClient
 	registry *jobs.Registry
 	engine   *engine.Engine
-	pool     *engine.Pool
-	work     work // set before the pool starts
+	worker   *engine.Worker
+	work     work // set before the worker starts
 }
 
 func openLegwork(ctx context.Context, url string, retain bool) (*legwork, error) {
@@ -85,17 +85,18 @@ func (l *legwork) fill(ctx context.Context, n int, at time.Time) error {
 
 func (l *legwork) start(ctx context.Context, w work) error {
 	l.work = w
-	l.pool = engine.NewPool(engine.PoolOptions{
-		Redis: l.redis, Registry: l.registry, Queues: weights(w.queues), Concurrency: w.concurrency,
+	l.worker = engine.NewWorker(engine.WorkerOptions{
+		Redis: l.redis, Registry: l.registry,
+		Pools: []engine.PoolOptions{{Name: "main", Queues: weights(w.queues), Concurrency: w.concurrency}},
 	})
-	return l.pool.Start(ctx)
+	return l.worker.Start(ctx)
 }
 
 func (l *legwork) stop(ctx context.Context) error {
-	if l.pool == nil {
+	if l.worker == nil {
 		return nil
 	}
-	return l.pool.Stop(ctx)
+	return l.worker.Stop(ctx)
 }
 
 func (l *legwork) close() error {
