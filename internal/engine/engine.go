@@ -44,6 +44,7 @@ type Engine struct {
 // Receipt is the proof that a job was accepted.
 type Receipt struct {
 	Message *store.Message
+	Meta    store.Meta // of the message
 	State   jobs.State
 	Due     time.Time // when a scheduled job may start; zero for a pending one
 }
@@ -189,9 +190,9 @@ func (e *Engine) storeClaimed(ctx context.Context, entries []*entry) {
 }
 
 func receipt(e *entry) *Receipt {
-	r := &Receipt{Message: e.msg, State: jobs.StatePending}
+	r := &Receipt{Message: e.msg, Meta: e.meta, State: jobs.StatePending}
 	if e.due != "0" {
-		r.State, r.Due = jobs.StateScheduled, time.UnixMicro(e.msg.Meta().RunAt).UTC()
+		r.State, r.Due = jobs.StateScheduled, time.UnixMicro(e.meta.RunAt).UTC()
 	}
 	return r
 }
