@@ -39,8 +39,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: secret is %t", k.Name, k.Secret)
 		}
 	}
-	if n := len(configs.Keys()); n != 48 {
-		t.Errorf("%d keys, want 48", n)
+	if n := len(configs.Keys()); n != 49 {
+		t.Errorf("%d keys, want 49", n)
 	}
 }
 
