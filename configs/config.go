@@ -33,6 +33,7 @@ type Config struct {
 	Worker   Worker   `yaml:"worker" envPrefix:"WORKER_"`
 	Jobs     Jobs     `yaml:"jobs" envPrefix:"JOBS_"`
 	Handlers Handlers `yaml:"handlers" envPrefix:"HANDLERS_"`
+	Memory   Memory   `yaml:"memory" envPrefix:"MEMORY_"`
 	Log      Log      `yaml:"log" envPrefix:"LOG_"`
 }
 
@@ -89,6 +90,11 @@ type Jobs struct {
 	PayloadLimit ByteSize `yaml:"payload_limit" env:"PAYLOAD_LIMIT" range:"1KiB..64MiB" doc:"largest payload of a job; at most http.body_limit"`
 	ResultLimit  ByteSize `yaml:"result_limit" env:"RESULT_LIMIT" range:"1KiB..64MiB" doc:"largest result of a job"`
 	BatchLimit   int      `yaml:"batch_limit" env:"BATCH_LIMIT" range:"1..10000" doc:"most jobs in one request"`
+}
+
+// Memory configures what the process spends to save CPU.
+type Memory struct {
+	GCSlack ByteSize `yaml:"gc_slack" env:"GC_SLACK" range:"0..1GiB" doc:"garbage that may gather beyond what Go allows by itself; without effect when GOGC or GOMEMLIMIT is set"`
 }
 
 // Log configures what the process writes about itself.

@@ -40,6 +40,7 @@ func Default() Config {
 			EmailSend:      EmailSend{Port: 587, TLS: "starttls", Timeout: 30 * time.Second},
 			ImageThumbnail: ImageThumbnail{MaxPixels: 50_000_000, MaxSource: 64 * MiB},
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Memory: Memory{GCSlack: 32 * MiB},
+		Log:    Log{Level: "info", Format: "text"},
 	}
 }

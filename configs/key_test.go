@@ -39,8 +39,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: secret is %t", k.Name, k.Secret)
 		}
 	}
-	if n := len(configs.Keys()); n != 51 {
-		t.Errorf("%d keys, want 51", n)
+	if n := len(configs.Keys()); n != 52 {
+		t.Errorf("%d keys, want 52", n)
 	}
 }
 

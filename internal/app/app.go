@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -91,6 +92,7 @@ func (a *App) Addr() string {
 // ctx asked for, and wraps the cause of ctx's end if Redis was still awaited.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	defer a.close()
+	defer runtime.KeepAlive(slack(a.cfg.Memory))
 	if err := store.WaitReady(ctx, a.redis, a.log, max(a.cfg.Redis.StartTimeout, startTimeoutMin)); err != nil {
 		return err
 	}
