@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -16,6 +17,7 @@ const (
 
 // Field numbers of asynq's ServerInfo and WorkerInfo (internal/proto/asynq.proto).
 const (
+	serverID          = 3 // in both
 	serverConcurrency = 4
 	serverQueues      = 5
 	serverActive      = 9
@@ -54,8 +56,11 @@ func (w *Worker) beat(s *seam, args []any) []any {
 		queues[q] = true
 	}
 	info, _ := args[1].([]byte)
+	id := text(info, serverID)
 	for other, jobs := range b.jobs {
-		out = append(out, jobs...)
+		for i := 0; i < len(jobs); i += 2 {
+			out = append(out, jobs[i], appendText(jobs[i+1].([]byte), serverID, id))
+		}
 		for _, q := range other.queues {
 			if !queues[q] {
 				queues[q] = true
@@ -87,9 +92,31 @@ func (s *seam) ZAdd(ctx context.Context, key string, members ...redis.Z) *redis.
 // scalar field, and a further map entry, count beside or instead of earlier ones.
 func appendQueue(info []byte, queue string, weight int) []byte {
 	var entry []byte
-	entry = protowire.AppendString(protowire.AppendTag(entry, 1, protowire.BytesType), queue)
+	entry = appendText(entry, 1, queue)
 	entry = protowire.AppendVarint(protowire.AppendTag(entry, 2, protowire.VarintType), uint64(weight))
 	return protowire.AppendBytes(protowire.AppendTag(info, serverQueues, protowire.BytesType), entry)
+}
+
+func appendText(message []byte, field protowire.Number, value string) []byte {
+	return protowire.AppendString(protowire.AppendTag(slices.Clip(message), field, protowire.BytesType), value)
+}
+
+// text returns the last value of a text field of an encoded message, or "".
+func text(message []byte, field protowire.Number) string {
+	value := ""
+	for rest := message; len(rest) > 0; {
+		number, kind, n := protowire.ConsumeField(rest)
+		if n < 0 {
+			return value
+		}
+		if number == field && kind == protowire.BytesType {
+			_, _, tag := protowire.ConsumeTag(rest)
+			v, _ := protowire.ConsumeString(rest[tag:])
+			value = v
+		}
+		rest = rest[n:]
+	}
+	return value
 }
 
 // without returns the encoded message without a field. What cannot be read is
