@@ -1,0 +1,152 @@
+package chaos_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"legwork/client"
+	"legwork/internal/chaos"
+	"legwork/internal/engine"
+	"legwork/internal/inspect"
+	"legwork/internal/store/storetest"
+	"legwork/jobs"
+)
+
+const (
+	// handInEvery is how often the producer looks how many jobs are due.
+	handInEvery = 10 * time.Millisecond
+	// againAfter is when a caller that was told "unavailable" comes again.
+	againAfter = 200 * time.Millisecond
+	// callerPatience is how long it comes again.
+	callerPatience = time.Minute
+)
+
+// producer hands in jobs with ids of its own, at a steady rate, and comes again
+// with the same id when it is told that Redis is away: as a real caller does.
+type producer struct {
+	t         testing.TB
+	ledger    *chaos.Ledger
+	engine    *engine.Engine
+	inspector *inspect.Inspector
+	long      time.Duration // length of one job in longEvery; 0 for none
+	handed    int           // jobs handed in so far
+	calls     sync.WaitGroup
+
+	again     atomic.Int64 // calls that had to be repeated
+	unclaimed atomic.Int64 // repetitions that were told "conflict" though the job was not stored
+}
+
+func newProducer(t testing.TB, r storetest.Instance, ledger *chaos.Ledger, long time.Duration) *producer {
+	t.Helper()
+	reg := jobs.NewRegistry()
+	jobs.Handle(reg, jobType, func(context.Context, sleep) (struct{}, error) { return struct{}{}, nil }, jobs.Options{})
+	log := slog.New(slog.DiscardHandler)
+	e := engine.New(engine.Options{Redis: r.Client, Catalog: engine.NewCatalog(reg, r.Client, log), Log: log})
+	t.Cleanup(e.Stop)
+	return &producer{t: t, ledger: ledger, engine: e, inspector: inspect.New(r.Client, log), long: long}
+}
+
+// run hands in jobs until ctx ends, and returns when the last one is accepted.
+func (p *producer) run(ctx context.Context, perSecond int) {
+	begin := time.Now()
+	tick := time.NewTicker(handInEvery)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		for due := int(time.Since(begin).Seconds() * float64(perSecond)); p.handed < due; p.handed++ {
+			n := p.handed
+			p.calls.Go(func() { p.handIn(n) })
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+	p.calls.Wait()
+}
+
+// handIn calls until the n-th job is accepted.
+func (p *producer) handIn(n int) {
+	job, due := p.job(n)
+	ctx, cancel := context.WithTimeout(context.Background(), callerPatience)
+	defer cancel()
+	waiter := ""
+	if n%waiterEvery == 0 {
+		waiter = watcherName
+	}
+	for try := 1; ; try++ {
+		_, err := p.engine.Enqueue(ctx, job, waiter)
+		if err == nil || try > 1 && p.stored(ctx, job.ID, err) {
+			if err := p.ledger.Write(chaos.Entry{Kind: chaos.Accepted, Job: job.ID, Due: due}); err != nil {
+				p.t.Error(err)
+			}
+			return
+		}
+		if code := codeOf(err); code != jobs.CodeUnavailable && !(try > 1 && code == jobs.CodeConflict) {
+			p.t.Errorf("job %s, try %d: %v", job.ID, try, err)
+			return
+		}
+		p.again.Add(1)
+		select {
+		case <-ctx.Done():
+			p.t.Errorf("job %s was not accepted within %s: %v", job.ID, callerPatience, err)
+			return
+		case <-time.After(againAfter):
+		}
+	}
+}
+
+// stored reports whether a conflict is with an earlier try of the same call.
+func (p *producer) stored(ctx context.Context, id string, err error) bool {
+	if codeOf(err) != jobs.CodeConflict {
+		return false
+	}
+	_, err = p.inspector.Job(ctx, id)
+	if codeOf(err) == jobs.CodeNotFound {
+		p.unclaimed.Add(1)
+	}
+	return err == nil
+}
+
+func codeOf(err error) jobs.Code {
+	if e, ok := errors.AsType[*jobs.Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+// longEvery is how many jobs go by for one long one.
+const longEvery = 250
+
+// job returns the n-th job and when it is due. Most take a few milliseconds, some
+// up to two seconds; one in ten is to start later.
+func (p *producer) job(n int) (client.Enqueue, time.Time) {
+	var length time.Duration
+	switch part := n % 100; {
+	case p.long > 0 && n%longEvery == longEvery/2:
+		length = p.long
+	case part < 60:
+		length = time.Duration(1+part%5) * time.Millisecond
+	case part < 85:
+		length = time.Duration(20+4*(part-60)) * time.Millisecond
+	case part < 97:
+		length = time.Duration(100+30*(part-85)) * time.Millisecond
+	default:
+		length = time.Duration(1000+500*(part-97)) * time.Millisecond
+	}
+	payload, _ := json.Marshal(sleep{Micros: length.Microseconds()})
+	job := client.Enqueue{Type: jobType, ID: uuid.Must(uuid.NewV7()).String(), Payload: payload}
+	if n%10 != 7 {
+		return job, time.Time{}
+	}
+	due := time.Now().Add(300*time.Millisecond + time.Duration(n%37)*73*time.Millisecond).Truncate(time.Microsecond)
+	job.RunAt = &due
+	return job, due
+}
