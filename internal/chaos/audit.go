@@ -33,12 +33,12 @@ type Report struct {
 	Early    []string // started before it was due
 	Orphaned []string // ran in a killed process, and never again
 
-	// What at-least-once allows.
-	Unaccepted     int // jobs that ran without their caller ever being told of success
-	Unacknowledged int // starts of done jobs whose process was killed or frozen before Redis knew
-	BesideAway     int // starts of jobs whose process had been out of reach for long
-	Stale          int // starts in a thawed process of jobs that others had been given
-	DoneTwice      int // jobs that were done more than once
+	// What at-least-once allows, by job id.
+	Unaccepted     []string // ran without their caller ever being told of success
+	Unacknowledged []string // done, and again: the process was gone or out of reach before Redis knew
+	BesideAway     []string // started while they ran in a process long out of reach
+	Stale          []string // started by a thawed process after others had been given them
+	DoneTwice      []string // done more than once
 
 	Kills    int
 	Recovery Spread // kill of a process to the next start of a job it ran
@@ -60,8 +60,12 @@ func Audit(entries []Entry) Report {
 	}
 	r := a.report
 	r.Recovery, r.Handover, r.PickUp = spread(a.recovery), spread(a.handover), spread(a.pickUp)
-	for _, ids := range [][]string{r.Lost, r.RunAgain, r.Beside, r.Early, r.Orphaned} {
-		slices.Sort(ids)
+	for _, ids := range []*[]string{
+		&r.Lost, &r.RunAgain, &r.Beside, &r.Early, &r.Orphaned,
+		&r.Unaccepted, &r.Unacknowledged, &r.BesideAway, &r.Stale, &r.DoneTwice,
+	} {
+		slices.Sort(*ids)
+		*ids = slices.Compact(*ids)
 	}
 	return r
 }
@@ -77,7 +81,7 @@ func (a *audit) job(j *record) {
 	r.Runs += len(j.runs)
 	switch {
 	case j.accepted.IsZero():
-		r.Unaccepted++
+		r.Unaccepted = append(r.Unaccepted, j.id)
 	case j.done():
 		r.Accepted++
 		r.Finished++
@@ -94,7 +98,7 @@ func (a *audit) job(j *record) {
 		}
 	}
 	if ends > 1 {
-		r.DoneTwice++
+		r.DoneTwice = append(r.DoneTwice, j.id)
 	}
 }
 
@@ -102,7 +106,7 @@ func (a *audit) job(j *record) {
 // the job was done?
 func (a *audit) begin(j *record, i int, later *run) {
 	r := &a.report
-	if later.At.Before(j.due) && !slices.Contains(r.Early, j.id) {
+	if later.At.Before(j.due) {
 		r.Early = append(r.Early, j.id)
 	}
 	if i == 0 {
@@ -112,7 +116,7 @@ func (a *audit) begin(j *record, i int, later *run) {
 		return
 	}
 	if a.process(later.PID).thawedWithin(staleWindow, later.At) {
-		r.Stale++
+		r.Stale = append(r.Stale, j.id)
 		return
 	}
 	beside, away, again, excused := false, false, false, false
@@ -135,10 +139,10 @@ func (a *audit) begin(j *record, i int, later *run) {
 		r.RunAgain = append(r.RunAgain, j.id)
 	}
 	if away && !beside {
-		r.BesideAway++
+		r.BesideAway = append(r.BesideAway, j.id)
 	}
 	if excused && !again {
-		r.Unacknowledged++
+		r.Unacknowledged = append(r.Unacknowledged, j.id)
 	}
 }
 
@@ -148,7 +152,9 @@ func (a *audit) unacknowledged(j *record, earlier, later *run) bool {
 	if !j.acked.IsZero() && !j.acked.After(later.At) {
 		return false
 	}
-	return a.process(earlier.PID).lostBetween(earlier.until, earlier.until.Add(ackWindow))
+	p := a.process(earlier.PID)
+	return p.lostBetween(earlier.until, earlier.until.Add(ackWindow)) ||
+		p.absentFor(later.At) >= patience && p.absentFor(later.At) >= later.At.Sub(earlier.until)-ackWindow
 }
 
 // outlive measures how long the job waited when the run's process was killed or

@@ -31,6 +31,10 @@ func stopped(s float64, pid int, job string) chaos.Entry {
 	return chaos.Entry{Kind: chaos.Stopped, At: at(s), PID: pid, Job: job, Run: pid}
 }
 
+func failed(s float64, pid int, job string) chaos.Entry {
+	return chaos.Entry{Kind: chaos.Failed, At: at(s), PID: pid, Job: job, Run: pid}
+}
+
 func known(s float64, job string) chaos.Entry {
 	return chaos.Entry{Kind: chaos.Acknowledged, At: at(s), Job: job}
 }
@@ -53,7 +57,7 @@ type found struct {
 func findings(r chaos.Report) found {
 	return found{
 		len(r.Lost), len(r.RunAgain), len(r.Beside), len(r.Early), len(r.Orphaned),
-		r.Unaccepted, r.Unacknowledged, r.BesideAway, r.Stale, r.DoneTwice,
+		len(r.Unaccepted), len(r.Unacknowledged), len(r.BesideAway), len(r.Stale), len(r.DoneTwice),
 	}
 }
 
@@ -87,6 +91,13 @@ func TestAudit(t *testing.T) {
 		{"done, and again after a cut",
 			[]chaos.Entry{accepted(0, "a"), start(1, 1, "a"), fault(1.5, chaos.Cut, 1), end(2, 1, "a"), fault(21.5, chaos.Healed, 1), start(40, 2, "a"), end(41, 2, "a")},
 			found{RunAgain: 1, Two: 1}, "started again"},
+		{"done, and again after a cut beyond the lease",
+			[]chaos.Entry{accepted(0, "a"), start(1, 1, "a"), fault(1.5, chaos.Cut, 1), end(2, 1, "a"), start(37, 2, "a"), end(38, 2, "a"), fault(61.5, chaos.Healed, 1)},
+			found{Unacknowledged: 1, Two: 1}, ""},
+		{"done long before a cut beyond the lease, and again",
+			[]chaos.Entry{accepted(0, "a"), start(1, 1, "a"), end(2, 1, "a"), fault(10, chaos.Cut, 1), start(45, 2, "a"), end(46, 2, "a"), fault(70, chaos.Healed, 1)},
+			found{RunAgain: 1, Two: 1}, "started again"},
+		{"failed, and again", []chaos.Entry{accepted(0, "a"), start(1, 1, "a"), failed(2, 1, "a"), start(3, 2, "a"), end(4, 2, "a")}, found{}, ""},
 		{"done, killed before Redis knew",
 			[]chaos.Entry{accepted(0, "a"), start(1, 1, "a"), end(2, 1, "a"), fault(2.1, chaos.Killed, 1), start(37, 2, "a"), end(38, 2, "a")},
 			found{Unacknowledged: 1, Two: 1}, ""},

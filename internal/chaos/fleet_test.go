@@ -49,7 +49,7 @@ func (r *room) launch() *worker {
 	if w.Process, err = server.Start(os.Args[0], []string{workerCommand, string(settings)}, w.log); err != nil {
 		r.t.Fatal(err)
 	}
-	r.t.Cleanup(w.Process.Kill)
+	r.t.Cleanup(w.Kill)
 	return w
 }
 

@@ -97,7 +97,7 @@ func (j *record) note(e Entry) {
 		if j.acked.IsZero() {
 			j.acked = e.At
 		}
-	case End, Stopped:
+	case End, Failed, Stopped:
 		for _, r := range j.runs {
 			if r.PID == e.PID && r.Run == e.Run {
 				r.until, r.finished = e.At, e.Kind == End

@@ -18,6 +18,7 @@ const (
 	Accepted     Kind = "accepted"     // enqueue has returned without an error
 	Start        Kind = "start"        // a handler starts; its first act
 	End          Kind = "end"          // a handler has done its work; its last act
+	Failed       Kind = "failed"       // a handler returns an error; its last act
 	Stopped      Kind = "stopped"      // a handler returns because its context has ended
 	Acknowledged Kind = "acknowledged" // Redis was seen to hold the job as completed
 	Ready        Kind = "ready"        // a worker process works

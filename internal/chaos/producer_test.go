@@ -3,7 +3,6 @@ package chaos_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -37,21 +36,22 @@ type producer struct {
 	engine    *engine.Engine
 	inspector *inspect.Inspector
 	long      time.Duration // length of one job in longEvery; 0 for none
-	handed    int           // jobs handed in so far
+	longEvery int
+	handed    int // jobs handed in so far
 	calls     sync.WaitGroup
 
 	again     atomic.Int64 // calls that had to be repeated
 	unclaimed atomic.Int64 // repetitions that were told "conflict" though the job was not stored
 }
 
-func newProducer(t testing.TB, r storetest.Instance, ledger *chaos.Ledger, long time.Duration) *producer {
+func newProducer(t testing.TB, r storetest.Instance, ledger *chaos.Ledger, s scenario) *producer {
 	t.Helper()
 	reg := jobs.NewRegistry()
 	jobs.Handle(reg, jobType, func(context.Context, sleep) (struct{}, error) { return struct{}{}, nil }, jobs.Options{})
 	log := slog.New(slog.DiscardHandler)
 	e := engine.New(engine.Options{Redis: r.Client, Catalog: engine.NewCatalog(reg, r.Client, log), Log: log})
 	t.Cleanup(e.Stop)
-	return &producer{t: t, ledger: ledger, engine: e, inspector: inspect.New(r.Client, log), long: long}
+	return &producer{t: t, ledger: ledger, engine: e, inspector: inspect.New(r.Client, log), long: s.long, longEvery: s.rate}
 }
 
 // run hands in jobs until ctx ends, and returns when the last one is accepted.
@@ -89,7 +89,9 @@ func (p *producer) handIn(n int) {
 			}
 			return
 		}
-		if code := codeOf(err); code != jobs.CodeUnavailable && !(try > 1 && code == jobs.CodeConflict) {
+		code := jobs.CodeOf(err)
+		repeat := code == jobs.CodeUnavailable || code == jobs.CodeConflict && try > 1
+		if !repeat {
 			p.t.Errorf("job %s, try %d: %v", job.ID, try, err)
 			return
 		}
@@ -105,43 +107,21 @@ func (p *producer) handIn(n int) {
 
 // stored reports whether a conflict is with an earlier try of the same call.
 func (p *producer) stored(ctx context.Context, id string, err error) bool {
-	if codeOf(err) != jobs.CodeConflict {
+	if jobs.CodeOf(err) != jobs.CodeConflict {
 		return false
 	}
 	_, err = p.inspector.Job(ctx, id)
-	if codeOf(err) == jobs.CodeNotFound {
+	if jobs.CodeOf(err) == jobs.CodeNotFound {
 		p.unclaimed.Add(1)
 	}
 	return err == nil
 }
 
-func codeOf(err error) jobs.Code {
-	if e, ok := errors.AsType[*jobs.Error](err); ok {
-		return e.Code
-	}
-	return ""
-}
-
-// longEvery is how many jobs go by for one long one.
-const longEvery = 250
-
 // job returns the n-th job and when it is due. Most take a few milliseconds, some
-// up to two seconds; one in ten is to start later.
+// up to two seconds. One in ten is to start later, and one in twenty fails at its
+// first attempt.
 func (p *producer) job(n int) (client.Enqueue, time.Time) {
-	var length time.Duration
-	switch part := n % 100; {
-	case p.long > 0 && n%longEvery == longEvery/2:
-		length = p.long
-	case part < 60:
-		length = time.Duration(1+part%5) * time.Millisecond
-	case part < 85:
-		length = time.Duration(20+4*(part-60)) * time.Millisecond
-	case part < 97:
-		length = time.Duration(100+30*(part-85)) * time.Millisecond
-	default:
-		length = time.Duration(1000+500*(part-97)) * time.Millisecond
-	}
-	payload, _ := json.Marshal(sleep{Micros: length.Microseconds()})
+	payload, _ := json.Marshal(p.length(n))
 	job := client.Enqueue{Type: jobType, ID: uuid.Must(uuid.NewV7()).String(), Payload: payload}
 	if n%10 != 7 {
 		return job, time.Time{}
@@ -149,4 +129,32 @@ func (p *producer) job(n int) (client.Enqueue, time.Time) {
 	due := time.Now().Add(300*time.Millisecond + time.Duration(n%37)*73*time.Millisecond).Truncate(time.Microsecond)
 	job.RunAt = &due
 	return job, due
+}
+
+// length says how long the n-th job's handler takes. Of the long ones, half fail
+// late in their first attempt.
+func (p *producer) length(n int) sleep {
+	ms := func(n int) int64 { return int64(n) * 1000 }
+	if p.long > 0 && n%p.longEvery == p.longEvery/2 {
+		s := sleep{Micros: p.long.Microseconds()}
+		if n/p.longEvery%2 == 1 {
+			s.FailAfter = s.Micros / 4
+		}
+		return s
+	}
+	var s sleep
+	switch part := n % 100; {
+	case part < 60:
+		s.Micros = ms(1 + part%5)
+	case part < 85:
+		s.Micros = ms(20 + 4*(part-60))
+	case part < 97:
+		s.Micros = ms(100 + 30*(part-85))
+	default:
+		s.Micros = ms(1000 + 500*(part-97))
+	}
+	if n%20 == 3 {
+		s.FailAfter = s.Micros
+	}
+	return s
 }

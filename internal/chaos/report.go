@@ -58,10 +58,11 @@ func (r Report) Broken() []string {
 	return out
 }
 
-// Suspects returns the jobs that [Report.Broken] speaks of, at most n of a kind.
+// Suspects returns the jobs that [Report.Broken] speaks of, and those that ran
+// beside themselves with an excuse, at most n of a kind.
 func (r Report) Suspects(n int) []string {
 	var out []string
-	for _, ids := range [][]string{r.Lost, r.RunAgain, r.Beside, r.Early, r.Orphaned} {
+	for _, ids := range [][]string{r.Lost, r.RunAgain, r.Beside, r.Early, r.Orphaned, r.BesideAway, r.Stale} {
 		out = append(out, ids[:min(n, len(ids))]...)
 	}
 	slices.Sort(out)
@@ -77,11 +78,11 @@ func (r Report) String() string {
 	row("accepted / done / lost", "%d / %d / %d", r.Accepted, r.Finished, len(r.Lost))
 	row("starts of handlers", "%d", r.Runs)
 	row("done jobs started again", "%d", len(r.RunAgain))
-	row("  killed before Redis knew (allowed)", "%d", r.Unacknowledged)
-	row("  done twice", "%d", r.DoneTwice)
+	row("  gone before Redis knew (allowed)", "%d", len(r.Unacknowledged))
+	row("  done twice, for whatever reason", "%d", len(r.DoneTwice))
 	row("started beside a living, connected process", "%d", len(r.Beside))
-	row("  beside one long out of reach (allowed)", "%d", r.BesideAway)
-	row("  by a thawed process (allowed)", "%d", r.Stale)
+	row("  beside one long out of reach (allowed)", "%d", len(r.BesideAway))
+	row("  by a thawed process (allowed)", "%d", len(r.Stale))
 	row("started early", "%d", len(r.Early))
 	row("processes killed", "%d", r.Kills)
 	row("kill to next start", "%s", r.Recovery)

@@ -24,7 +24,7 @@ type scenario struct {
 	redis   storetest.Options
 	workers int
 	rate    int           // jobs a second
-	long    time.Duration // length of one job in longEvery; 0 for none
+	long    time.Duration // length of one job a second; 0 for none
 	before  time.Duration // load before the faults
 	faults  func(r *room, team []*worker) []*worker
 	after   time.Duration // load after the faults
@@ -37,7 +37,7 @@ func (s scenario) play(t *testing.T) {
 	t.Helper()
 	r := newRoom(t, s.redis, slots(s.rate, s.workers))
 	team := r.hire(s.workers)
-	p := newProducer(t, r.redis, r.ledger, s.long)
+	p := newProducer(t, r.redis, r.ledger, s)
 	load, stop := context.WithCancel(context.Background())
 	handedIn := make(chan struct{})
 	go func() {
@@ -82,10 +82,8 @@ func (r *room) judge(s scenario, report chaos.Report, broken []string) {
 	for _, b := range broken {
 		say("%s", b)
 	}
-	if len(broken) > 0 {
-		for _, id := range report.Suspects(2) {
-			r.t.Logf("job %s\n%s", id, r.tell(id))
-		}
+	for _, id := range report.Suspects(2) {
+		r.t.Logf("job %s\n%s", id, r.tell(id))
 	}
 }
 

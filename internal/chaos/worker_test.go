@@ -3,6 +3,7 @@ package chaos_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -52,10 +53,15 @@ type workerSettings struct {
 // jobType is the type of all jobs.
 const jobType = "chaos.sleep"
 
-// sleep is the payload of a job: how long its handler takes.
+// sleep is the payload of a job: how long its handler takes, and what its first
+// attempt does, if that is to fail.
 type sleep struct {
-	Micros int64 `json:"micros"`
+	Micros    int64 `json:"micros"`
+	FailAfter int64 `json:"fail_after,omitempty"` // microseconds; 0: it does not fail
 }
+
+// errFirst is how first attempts fail.
+var errFirst = errors.New("the first attempt fails")
 
 // work is a worker process: the app with the roles worker and scheduler, whose
 // handler writes the ledger. It runs until it is told to end.
@@ -73,7 +79,7 @@ func work(settings string) (exit int) {
 		return 1
 	}
 	reg := jobs.NewRegistry()
-	jobs.Handle(reg, jobType, handler(ledger, log), jobs.Options{})
+	jobs.Handle(reg, jobType, handler(ledger, log), jobs.Options{Backoff: jobs.Backoff{Initial: time.Second, Factor: 1}})
 	c := configs.Default()
 	c.Roles = []string{configs.RoleWorker, configs.RoleScheduler}
 	c.Redis.URL, c.Worker.Concurrency = s.Redis, s.Concurrency
@@ -101,16 +107,20 @@ func handler(ledger *chaos.Ledger, log *slog.Logger) func(context.Context, sleep
 		e := chaos.Entry{PID: pid, Job: info.ID, Run: int(runs.Add(1)), Attempt: info.Attempt}
 		e.Kind = chaos.Start
 		note(ledger, log, e)
-		timer := time.NewTimer(time.Duration(in.Micros) * time.Microsecond)
+		length, kind, err := in.Micros, chaos.End, error(nil)
+		if in.FailAfter > 0 && info.Attempt == 1 {
+			length, kind, err = in.FailAfter, chaos.Failed, errFirst
+		}
+		timer := time.NewTimer(time.Duration(length) * time.Microsecond)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
-			e.Kind = chaos.End
 		case <-ctx.Done():
-			e.Kind = chaos.Stopped
+			kind, err = chaos.Stopped, ctx.Err()
 		}
+		e.Kind = kind
 		note(ledger, log, e)
-		return struct{}{}, ctx.Err()
+		return struct{}{}, err
 	}
 }
 
