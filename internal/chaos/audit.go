@@ -42,6 +42,7 @@ type Report struct {
 
 	Kills    int
 	Recovery Spread // kill of a process to the next start of a job it ran
+	Unsent   Spread // end of a handler to the kill of its process, of jobs that ran again for that
 	Handover Spread // freeze or cut of a process to the next start of a job it ran
 	PickUp   Spread // acceptance or due time to the first start
 }
@@ -59,7 +60,7 @@ func Audit(entries []Entry) Report {
 		a.job(j)
 	}
 	r := a.report
-	r.Recovery, r.Handover, r.PickUp = spread(a.recovery), spread(a.handover), spread(a.pickUp)
+	r.Recovery, r.Handover, r.PickUp, r.Unsent = spread(a.recovery), spread(a.handover), spread(a.pickUp), spread(a.unsent)
 	for _, ids := range []*[]string{
 		&r.Lost, &r.RunAgain, &r.Beside, &r.Early, &r.Orphaned,
 		&r.Unaccepted, &r.Unacknowledged, &r.BesideAway, &r.Stale, &r.DoneTwice,
@@ -74,6 +75,7 @@ type audit struct {
 	*history
 	report                     Report
 	recovery, handover, pickUp []time.Duration
+	unsent                     []time.Duration
 }
 
 func (a *audit) job(j *record) {
@@ -115,10 +117,6 @@ func (a *audit) begin(j *record, i int, later *run) {
 		}
 		return
 	}
-	if a.process(later.PID).thawedWithin(staleWindow, later.At) {
-		r.Stale = append(r.Stale, j.id)
-		return
-	}
 	beside, away, again, excused := false, false, false, false
 	for _, earlier := range j.runs[:i] {
 		switch {
@@ -128,9 +126,16 @@ func (a *audit) begin(j *record, i int, later *run) {
 			beside = true
 		case earlier.finished && a.unacknowledged(j, earlier, later):
 			excused = true
+			if killed := a.process(earlier.PID).killed; !killed.IsZero() {
+				a.unsent = append(a.unsent, killed.Sub(earlier.until))
+			}
 		case earlier.finished:
 			again = true
 		}
+	}
+	if (beside || again || away || excused) && a.process(later.PID).thawedWithin(staleWindow, later.At) {
+		r.Stale = append(r.Stale, j.id)
+		return
 	}
 	if beside {
 		r.Beside = append(r.Beside, j.id)

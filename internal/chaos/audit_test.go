@@ -128,6 +128,9 @@ func TestAudit(t *testing.T) {
 		{"by a thawed process, of what it had taken before",
 			[]chaos.Entry{accepted(0, "a"), fault(1, chaos.Frozen, 1), start(37, 2, "a"), end(38, 2, "a"), fault(62, chaos.Thawed, 1), start(62.1, 1, "a"), end(62.2, 1, "a")},
 			found{Stale: 1, Two: 1}, ""},
+		{"by a thawed process, of what has failed elsewhere since",
+			[]chaos.Entry{accepted(0, "a"), fault(1, chaos.Frozen, 1), start(60, 2, "a"), failed(61, 2, "a"), fault(61.5, chaos.Thawed, 1), start(62, 1, "a"), end(63, 1, "a")},
+			found{}, ""},
 		{"done and frozen before Redis knew",
 			[]chaos.Entry{accepted(0, "a"), start(1, 1, "a"), end(2.01, 1, "a"), fault(2, chaos.Frozen, 1), start(37, 2, "a"), end(38, 2, "a"), fault(62, chaos.Thawed, 1)},
 			found{Unacknowledged: 1, Two: 1}, ""},
@@ -153,19 +156,21 @@ func TestAuditMeasures(t *testing.T) {
 		accepted(0, "killed"), start(1, 1, "killed"), fault(2, chaos.Killed, 1), start(37, 2, "killed"), end(38, 2, "killed"),
 		accepted(0, "frozen"), start(1, 3, "frozen"), fault(2, chaos.Frozen, 3), start(34, 2, "frozen"), end(35, 2, "frozen"), fault(62, chaos.Thawed, 3),
 		due(3, accepted(0, "delayed")), start(3.5, 2, "delayed"), end(4, 2, "delayed"),
+		accepted(0, "unsent"), start(1, 1, "unsent"), end(1.9, 1, "unsent"), start(37, 2, "unsent"), end(38, 2, "unsent"),
 	})
-	if r.Accepted != 3 || r.Finished != 3 || r.Runs != 5 || r.Kills != 1 {
+	if r.Accepted != 4 || r.Finished != 4 || r.Runs != 7 || r.Kills != 1 {
 		t.Errorf("counts of %+v", r)
 	}
 	want := []chaos.Spread{
 		{N: 1, P50: 35 * time.Second, P99: 35 * time.Second, Max: 35 * time.Second},
 		{N: 1, P50: 32 * time.Second, P99: 32 * time.Second, Max: 32 * time.Second},
-		{N: 3, P50: time.Second, P99: time.Second, Max: time.Second},
+		{N: 4, P50: time.Second, P99: time.Second, Max: time.Second},
+		{N: 1, P50: 100 * time.Millisecond, P99: 100 * time.Millisecond, Max: 100 * time.Millisecond},
 	}
-	if diff := cmp.Diff(want, []chaos.Spread{r.Recovery, r.Handover, r.PickUp}); diff != "" {
+	if diff := cmp.Diff(want, []chaos.Spread{r.Recovery, r.Handover, r.PickUp, r.Unsent}); diff != "" {
 		t.Error(diff)
 	}
-	if text := r.String(); !strings.Contains(text, "3 / 3 / 0") || !strings.Contains(text, "35s") {
+	if text := r.String(); !strings.Contains(text, "4 / 4 / 0") || !strings.Contains(text, "35s") {
 		t.Errorf("report:\n%s", text)
 	}
 }

@@ -79,6 +79,7 @@ func (r Report) String() string {
 	row("starts of handlers", "%d", r.Runs)
 	row("done jobs started again", "%d", len(r.RunAgain))
 	row("  gone before Redis knew (allowed)", "%d", len(r.Unacknowledged))
+	row("    of these: end to kill", "%s", r.Unsent)
 	row("  done twice, for whatever reason", "%d", len(r.DoneTwice))
 	row("started beside a living, connected process", "%d", len(r.Beside))
 	row("  beside one long out of reach (allowed)", "%d", len(r.BesideAway))
