@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,8 +23,14 @@ import (
 const (
 	// handInEvery is how often the producer looks how many jobs are due.
 	handInEvery = 10 * time.Millisecond
-	// againAfter is when a caller that was told "unavailable" comes again.
+	// againAfter is when a caller that was told "unavailable" comes again; the
+	// pause doubles up to againMax.
 	againAfter = 200 * time.Millisecond
+	againMax   = 3200 * time.Millisecond
+	// callers is how many jobs are handed in at the same time, and backlogMax how
+	// many may wait for it.
+	callers    = 64
+	backlogMax = 1 << 17
 	// callerPatience is how long it comes again.
 	callerPatience = time.Minute
 )
@@ -37,8 +44,6 @@ type producer struct {
 	inspector *inspect.Inspector
 	long      time.Duration // length of one job in longEvery; 0 for none
 	longEvery int
-	handed    int // jobs handed in so far
-	calls     sync.WaitGroup
 
 	again     atomic.Int64 // calls that had to be repeated
 	unclaimed atomic.Int64 // repetitions that were told "conflict" though the job was not stored
@@ -55,21 +60,32 @@ func newProducer(t testing.TB, r storetest.Instance, ledger *chaos.Ledger, s sce
 }
 
 // run hands in jobs until ctx ends, and returns when the last one is accepted.
+// What its callers cannot hand in at once waits for them: callers without bound
+// would keep an overloaded Redis from ever answering one of them in time.
 func (p *producer) run(ctx context.Context, perSecond int) {
+	due := make(chan int, backlogMax)
+	var calls sync.WaitGroup
+	for range callers {
+		calls.Go(func() {
+			for n := range due {
+				p.handIn(n)
+			}
+		})
+	}
 	begin := time.Now()
 	tick := time.NewTicker(handInEvery)
 	defer tick.Stop()
-	for ctx.Err() == nil {
-		for due := int(time.Since(begin).Seconds() * float64(perSecond)); p.handed < due; p.handed++ {
-			n := p.handed
-			p.calls.Go(func() { p.handIn(n) })
+	for n := 0; ctx.Err() == nil; {
+		for until := int(time.Since(begin).Seconds() * float64(perSecond)); n < until; n++ {
+			due <- n
 		}
 		select {
 		case <-ctx.Done():
 		case <-tick.C:
 		}
 	}
-	p.calls.Wait()
+	close(due)
+	calls.Wait()
 }
 
 // handIn calls until the n-th job is accepted.
@@ -81,7 +97,7 @@ func (p *producer) handIn(n int) {
 	if n%waiterEvery == 0 {
 		waiter = watcherName
 	}
-	for try := 1; ; try++ {
+	for try, wait := 1, againAfter; ; try, wait = try+1, min(2*wait, againMax) {
 		_, err := p.engine.Enqueue(ctx, job, waiter)
 		if err == nil || try > 1 && p.stored(ctx, job.ID, err) {
 			if err := p.ledger.Write(chaos.Entry{Kind: chaos.Accepted, Job: job.ID, Due: due}); err != nil {
@@ -100,7 +116,7 @@ func (p *producer) handIn(n int) {
 		case <-ctx.Done():
 			p.t.Errorf("job %s was not accepted within %s: %v", job.ID, callerPatience, err)
 			return
-		case <-time.After(againAfter):
+		case <-time.After(wait/2 + rand.N(wait/2)):
 		}
 	}
 }

@@ -16,13 +16,14 @@ import (
 // holder may still write, and frees the id soon after a crash.
 const claimTTL = 10 * time.Second
 
-// A call whose id another call has claimed looks again, after a pause that doubles,
-// for at most claimWait. A claim is held for a few milliseconds, unless its holder
-// has died or lost Redis.
+// A call whose id another call has claimed looks again after claimPause, and then
+// after pauses that grow by claimGrow, for about claimWait. A claim is held for a
+// few milliseconds, unless its holder has died or lost Redis; looking often would
+// burden a Redis that has just come back.
 const (
-	claimPauseMin = 5 * time.Millisecond
-	claimPauseMax = 50 * time.Millisecond
-	claimWait     = time.Second
+	claimPause = 10 * time.Millisecond
+	claimGrow  = 4
+	claimWait  = 800 * time.Millisecond
 )
 
 // errClaimed is the reason of an entry whose id another call has claimed and not
@@ -41,7 +42,7 @@ func (c claims) take(ctx context.Context, entries []*entry) ([]string, error) {
 	var held []string
 	claimed := map[*entry]bool{}
 	open := chosenOnce(entries)
-	for began, wait := time.Now(), claimPauseMin; len(open) > 0; wait = min(2*wait, claimPauseMax) {
+	for wait := claimPause; len(open) > 0; wait *= claimGrow {
 		keys, err := c.claim(ctx, open, claimed)
 		held = append(held, keys...)
 		if err != nil {
@@ -54,7 +55,7 @@ func (c claims) take(ctx context.Context, entries []*entry) ([]string, error) {
 		if len(open) == 0 {
 			break
 		}
-		if time.Since(began) > claimWait || !pause(ctx, wait) {
+		if wait > claimWait || !pause(ctx, wait) {
 			failAll(open, errClaimed)
 			break
 		}
