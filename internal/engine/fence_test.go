@@ -148,3 +148,38 @@ func TestJobTakenLongAgoIsNotStarted(t *testing.T) {
 	case <-time.After(2 * time.Second):
 	}
 }
+
+// stalled is a Redis client whose first call that takes jobs stands still before it
+// is sent.
+type stalled struct {
+	redis.UniversalClient
+	once    sync.Once
+	asked   chan struct{} // closed when the call stands still
+	release chan struct{} // lets it go on
+}
+
+func (s *stalled) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	if strings.HasSuffix(keys[0], ":pending") {
+		s.once.Do(func() {
+			close(s.asked)
+			<-s.release
+		})
+	}
+	return s.UniversalClient.EvalSha(ctx, sha, keys, args...)
+}
+
+// A process that stood still while it asked for work ends the job that it then
+// gets: the job's time begins when it is taken, not when it was asked for.
+func TestJobTakenAfterAPauseIsEnded(t *testing.T) {
+	t.Parallel()
+	t.Skip("does not hold yet: asynq counts the lease from before its call, and does not end a job whose lease is over")
+	inst := storetest.Redis(t)
+	slow := &stalled{UniversalClient: inst.Client, asked: make(chan struct{}), release: make(chan struct{})}
+	r := newRig(t, inst, noop)
+	r.pool(func(o *engine.PoolOptions) { o.Redis = slow })
+	receive(t, slow.asked)
+	id := r.post(client.Enqueue{Type: "test.ok"})
+	time.Sleep(31 * time.Second) // asynq's lease has 30
+	close(slow.release)
+	r.until(id, jobs.StateCompleted)
+}
