@@ -44,20 +44,19 @@ func (r *run) log() *slog.Logger {
 }
 
 // attempt runs one job on the hand's goroutine. Asynq's context ends only when asynq
-// gives the job up; what the handler returns then has no effect.
+// gives the job up.
 func (w *Worker) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) error {
 	r := newRun(asynqCtx, task, w.Log)
 	ctx, cancel, err := w.begin(r, h)
 	defer cancel(nil)
 	conclude := func(result json.RawMessage, err error) error {
 		out, err := w.conclude(ctx, r, result, err)
-		if w.holdings.finish(r.held, out) {
+		zombie, awaited := w.holdings.finish(r.held, out)
+		if zombie {
 			r.log().WarnContext(ctx, "handler that ignored its context has returned", "error", err)
 		}
-		if asynqCtx.Err() != nil {
-			w.holdings.lose(r.held)
-			r.log().WarnContext(ctx, "handler returned after its job was taken from it", "error", err)
-			return asynqCtx.Err()
+		if asynqCtx.Err() != nil && !awaited && r.held.token != 0 && !w.plain(Acknowledge) {
+			w.acker.end(w.ownEnding(r.held)) // asynq does not
 		}
 		return err
 	}
