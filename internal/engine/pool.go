@@ -81,6 +81,7 @@ type Pool struct {
 	crew        crew
 	acker       *acker
 	marks       *marks
+	effects     *effects
 	seam        *seam
 	server      *asynq.Server
 	listener    *listener
@@ -119,6 +120,7 @@ func NewPool(o PoolOptions) *Pool {
 	holder := uuid.NewString()
 	p.hub = newHub(o.Redis, holder, p.holdings, names, o.Log)
 	p.marks = newMarks(o.Redis, holder, o.Log)
+	p.effects = newEffects(o.Redis, holder, p.holdings)
 	p.acker = newAcker(o.Redis, holder, p.holdings, o.Log)
 	p.seam = &seam{
 		UniversalClient: o.Redis, holdings: p.holdings, acker: p.acker, hub: p.hub, queues: names,
