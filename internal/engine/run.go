@@ -118,7 +118,7 @@ func (w *Worker) invoke(ctx context.Context, r *run, exit func(error)) (json.Raw
 	if !ok {
 		return nil, fmt.Errorf("this worker has no handler for type %q", r.msg.Type)
 	}
-	result, err := call(jobs.NewContext(ctx, r.scope()), t, r.msg.Payload, r.log, exit)
+	result, err := call(jobs.NewContext(ctx, r.scope(ctx, w.effects)), t, r.msg.Payload, r.log, exit)
 	if err != nil {
 		if cause := context.Cause(ctx); ctx.Err() != nil && !errors.Is(err, cause) {
 			err = fmt.Errorf("%w: %w", cause, err)
@@ -139,10 +139,15 @@ func (r *run) created() time.Time {
 	return r.msg.CreatedAt()
 }
 
-func (r *run) scope() jobs.Scope {
+func (r *run) scope(ctx context.Context, e *effects) jobs.Scope {
 	info := jobs.JobInfo{
 		ID: r.id, Type: r.msg.Type, Queue: r.queue, Attempt: r.attempt, MaxRetries: r.max, Token: r.held.token,
 		CreatedAt: r.created(), Headers: r.msg.UserHeaders(), Tags: r.meta.Tags,
 	}
-	return jobs.Scope{Info: info, Logger: r.log, Progress: r.report}
+	return jobs.Scope{
+		Info: info, Logger: r.log, Progress: func(done, total int64) { r.report(ctx, done, total) },
+		Once: func(ctx context.Context, key string, effect jobs.EffectFunc) (json.RawMessage, error) {
+			return e.do(ctx, r, key, effect)
+		},
+	}
 }

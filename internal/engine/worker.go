@@ -93,6 +93,7 @@ type Worker struct {
 	acker    *acker
 	marks    *marks
 	pulse    pulse
+	effects  *effects
 	listener *listener
 	hub      *hub
 	beats    beats
@@ -124,6 +125,7 @@ func NewWorker(o WorkerOptions) *Worker {
 		store.ChannelCancel: func(id string) { w.holdings.cancel(id, errCancelled) },
 		store.ChannelWake:   w.hub.hear,
 	})
+	w.effects = newEffects(w.Redis, holder, w.holdings)
 	w.marks = newMarks(w.Redis, holder, w.Log)
 	w.acker = newAcker(w.Redis, holder, w.holdings, w.Log)
 	return w
