@@ -135,7 +135,7 @@ func (a *App) composeWorker() {
 		Concurrency: w.Concurrency, StopTimeout: max(w.StopTimeout, 1), CancelGrace: max(w.CancelGrace, 1),
 		ResultLimit: int(a.cfg.Jobs.ResultLimit), Log: a.log,
 	})
-	announcer := engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, w.Concurrency, w.Queues, a.log)
+	announcer := engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, w.Concurrency, w.Queues, pool.UnknownScripts, a.log)
 	a.parts = append(a.parts, part{"worker", pool.Start, pool.Stop}, part{"announcer", announcer.Start, announcer.Stop})
 }
 

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,14 +36,20 @@ type Announcement struct {
 	Concurrency int            `json:"concurrency"`
 	Queues      map[string]int `json:"queues"` // weight by name
 	Types       []client.Type  `json:"types"`
+	// UnknownScripts counts the scripts of asynq's that the process has run and that
+	// its seam did not recognise.
+	UnknownScripts int64 `json:"unknown_scripts,omitempty"`
 }
 
 // Announcer keeps a worker process's [Announcement] in Redis while it lives, so
 // that API processes without the handlers know the types.
 type Announcer struct {
 	redis redis.UniversalClient
+	vital vital
 	doc   Announcement
 	log   *slog.Logger
+	// unknown is asked for [Announcement.UnknownScripts] before each announcement.
+	unknown func() int64
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // guarded by mu; nil before Start and after Stop
@@ -50,8 +57,9 @@ type Announcer struct {
 }
 
 // NewAnnouncer returns an announcer of the registry's types. The id names the
-// process; version is the binary's.
-func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string, concurrency int, queues map[string]int, log *slog.Logger) *Announcer {
+// process; version is the binary's; unknown tells the scripts not recognised so
+// far, as [Pool.UnknownScripts] does, and may be nil.
+func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string, concurrency int, queues map[string]int, unknown func() int64, log *slog.Logger) *Announcer {
 	host, _ := os.Hostname()
 	doc := Announcement{
 		ID: id, Host: host, PID: os.Getpid(), Version: version, StartedAt: time.Now().UTC(),
@@ -60,25 +68,24 @@ func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string,
 	for _, t := range r.Types() {
 		doc.Types = append(doc.Types, Describe(&t.Definition))
 	}
-	return &Announcer{redis: c, doc: doc, log: log}
+	if unknown == nil {
+		unknown = func() int64 { return 0 }
+	}
+	return &Announcer{redis: c, vital: newVital(), doc: doc, unknown: unknown, log: log}
 }
 
 // Start announces once and then keeps the announcement alive until Stop.
 func (a *Announcer) Start(ctx context.Context) error {
-	raw, err := json.Marshal(a.doc)
-	if err != nil {
-		return fmt.Errorf("encode announcement: %w", err)
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.cancel != nil {
 		return nil
 	}
-	if err := a.write(ctx, raw); err != nil {
+	if err := a.write(ctx); err != nil {
 		a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
 	}
 	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	a.done.Go(func() { a.keep(ctx, raw) })
+	a.done.Go(func() { a.keep(ctx) })
 	return nil
 }
 
@@ -104,18 +111,23 @@ func (a *Announcer) Stop(ctx context.Context) error {
 	return nil
 }
 
-func (a *Announcer) keep(ctx context.Context, raw []byte) {
+func (a *Announcer) keep(ctx context.Context) {
 	every(ctx, announceEvery, func() {
-		if err := a.write(ctx, raw); err != nil && ctx.Err() == nil {
+		if err := a.write(ctx); err != nil && ctx.Err() == nil {
 			a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
 		}
 	})
 }
 
-func (a *Announcer) write(ctx context.Context, raw []byte) error {
-	pipe := a.redis.Pipeline()
-	pipe.Set(ctx, store.KeyWorkerPrefix+a.doc.ID, raw, announceTTL)
-	pipe.SAdd(ctx, store.KeyWorkers, a.doc.ID)
-	_, err := pipe.Exec(ctx)
-	return err
+func (a *Announcer) write(ctx context.Context) error {
+	doc := a.doc
+	doc.UnknownScripts = a.unknown()
+	raw, err := json.Marshal(doc)
+	if err != nil {
+		return fmt.Errorf("encode announcement: %w", err)
+	}
+	return errors.Join(
+		a.vital.set(ctx, a.redis, store.KeyWorkerPrefix+a.doc.ID, raw, announceTTL),
+		a.vital.add(ctx, a.redis, store.KeyWorkers, a.doc.ID),
+	)
 }

@@ -97,7 +97,7 @@ func (h *hub) start(ctx context.Context) {
 	h.listener.start(ctx)
 	h.done.Go(func() { h.look(ctx) })
 	h.done.Go(func() { h.forwarder.run(ctx) })
-	h.done.Go(func() { pulse{h.redis, h.holder, h.log}.run(ctx) })
+	h.done.Go(func() { newPulse(h.redis, h.holder, h.log).run(ctx) })
 	h.done.Go(func() { h.reaper.run(ctx) })
 }
 

@@ -194,6 +194,10 @@ func (p *Pool) Stop(ctx context.Context) error {
 	return nil
 }
 
+// UnknownScripts counts the scripts of asynq's that have run and that the seam did
+// not recognise: what they do is asynq's behaviour, not Legwork's.
+func (p *Pool) UnknownScripts() int64 { return p.seam.unknown.Load() }
+
 // closeAcker waits until the jobs that ran have ended in Redis or, when it is
 // away, until the grace is over.
 func (p *Pool) closeAcker(ctx context.Context) {

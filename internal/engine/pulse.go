@@ -23,6 +23,11 @@ type pulse struct {
 	redis  redis.UniversalClient
 	holder string
 	log    *slog.Logger
+	vital  vital
+}
+
+func newPulse(c redis.UniversalClient, holder string, log *slog.Logger) pulse {
+	return pulse{redis: c, holder: holder, log: log, vital: newVital()}
 }
 
 // run beats until ctx ends. The key is left to expire: jobs given back at a stop
@@ -36,7 +41,7 @@ func (p pulse) beat(ctx context.Context) {
 	try, cancel := context.WithTimeout(ctx, pulseEvery)
 	defer cancel()
 	now := time.Now().UTC().Format(time.RFC3339)
-	if err := p.redis.Set(try, store.KeyPulsePrefix+p.holder, now, pulseTTL).Err(); err != nil && ctx.Err() == nil {
+	if err := p.vital.set(try, p.redis, store.KeyPulsePrefix+p.holder, now, pulseTTL); err != nil && ctx.Err() == nil {
 		p.log.Warn("pulse not sent, trying again", "error", err)
 	}
 }

@@ -45,6 +45,7 @@ type seam struct {
 	outcomes *outcomes
 	acker    *acker
 	release  *redis.Script
+	vital    vital
 	hub      *hub
 	queues   []string             // of the pool
 	hold     func(id string) bool // waits for a handler that still runs; false: give its job back
@@ -57,7 +58,7 @@ type seam struct {
 func newSeam(c redis.UniversalClient, o *outcomes, h *hub, queues []string, log *slog.Logger) *seam {
 	over := make(chan struct{})
 	return &seam{
-		UniversalClient: c, outcomes: o, hub: h, queues: queues, release: luaScript("release"), log: log,
+		UniversalClient: c, outcomes: o, hub: h, queues: queues, release: luaScript("release"), vital: newVital(), log: log,
 		over: over, acker: newAcker(c, h.holder, over, log),
 	}
 }

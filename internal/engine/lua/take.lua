@@ -5,16 +5,18 @@
 -- Returns the number of jobs left, then id and message of each job taken, the
 -- oldest first. A paused queue counts as empty. An id without a message is
 -- dropped: its job was deleted.
+-- Its first write needs no memory, so that a full Redis lets it run (vital.go).
 -- Cost: O(taken * log lease).
 if redis.call("EXISTS", KEYS[2]) == 1 then
 	return {0}
 end
 local out = {0}
 for _ = 1, tonumber(ARGV[3]) do
-	local id = redis.call("LMOVE", KEYS[1], KEYS[3], "RIGHT", "LEFT")
+	local id = redis.call("RPOP", KEYS[1])
 	if not id then
 		return out
 	end
+	redis.call("LPUSH", KEYS[3], id)
 	local key = ARGV[2] .. id
 	local msg = redis.call("HGET", key, "msg")
 	if msg then
