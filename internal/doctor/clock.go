@@ -18,8 +18,8 @@ const (
 	skewWarn = 100 * time.Millisecond
 	skewFail = 10 * time.Second
 
-	pings         = 100
-	pingsTime     = time.Second // after which no more are sent
+	calls         = 100
+	callsTime     = time.Second // after which no more are made
 	latencyWarn50 = 5 * time.Millisecond
 	latencyWarn99 = 50 * time.Millisecond
 	latencyFail50 = 500 * time.Millisecond
@@ -70,23 +70,23 @@ func measureSkew(ctx context.Context, c redis.UniversalClient) (skew, give time.
 	return skew, best / 2, nil
 }
 
-// latency measures the round trip of a PING.
+// latency measures the round trip of TIME, which a server answers in any state.
 func latency(ctx context.Context, p *patient) []Finding {
 	return p.each(func(n node) Finding {
 		var trips []time.Duration
-		for over := time.Now().Add(pingsTime); len(trips) < pings && time.Now().Before(over); {
+		for over := time.Now().Add(callsTime); len(trips) < calls && time.Now().Before(over); {
 			began := time.Now()
-			if err := n.Client.Ping(ctx).Err(); err != nil {
+			if err := n.Client.Time(ctx).Err(); err != nil {
 				return unknown(CodeLatency, err)
 			}
 			trips = append(trips, time.Since(began))
 		}
 		if len(trips) == 0 {
-			return unknown(CodeLatency, errors.New("no PING was sent"))
+			return unknown(CodeLatency, errors.New("no call was made"))
 		}
 		slices.Sort(trips)
 		p50, p99 := trips[len(trips)/2], trips[len(trips)*99/100]
-		value := fmt.Sprintf("p50 %s, p99 %s of %s", short(p50), short(p99), count(len(trips), "PING", "PINGs"))
+		value := fmt.Sprintf("p50 %s, p99 %s of %s", short(p50), short(p99), count(len(trips), "call", "calls"))
 		const remedy = "Every call pays this. Move Redis nearer, look for a busy CPU or slow commands (redis-cli slowlog get), swapping, or a slow disk under appendfsync always."
 		switch {
 		case p50 >= latencyFail50:

@@ -2,7 +2,7 @@ package doctor
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -77,7 +77,12 @@ func (d *Doctor) meet(ctx context.Context) (*patient, Finding) {
 	defer cancel()
 	began := time.Now()
 	err := d.redis.Ping(ctx).Err()
-	took := time.Since(began)
+	hello := ok(CodeConnection, "answers after "+short(time.Since(began)))
+	if _, answered := errors.AsType[redis.Error](err); answered && !store.Denied(err) {
+		// Even a PING is refused after a failed snapshot, or while Redis loads.
+		hello = fail(CodeConnection, "answers, but does not serve: "+err.Error(), "Redis runs and gives its own reason; the other findings may say more.")
+		err = nil
+	}
 	if err == nil {
 		var masters []store.Master
 		if masters, err = store.Masters(ctx, d.redis); err == nil {
@@ -85,7 +90,7 @@ func (d *Doctor) meet(ctx context.Context) (*patient, Finding) {
 			for _, m := range masters {
 				p.nodes = append(p.nodes, meetNode(ctx, m))
 			}
-			return p, ok(CodeConnection, fmt.Sprintf("answers after %s", short(took)))
+			return p, hello
 		}
 	}
 	remedy := "Check redis.url, that Redis runs, and that nothing in between keeps this machine from it."

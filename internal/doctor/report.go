@@ -59,7 +59,7 @@ func Codes() []Code {
 		{CodeEviction, "Redis never deletes jobs to make room (noeviction)"},
 		{CodeMemory, "room is left below maxmemory"},
 		{CodeClock, "this machine's clock agrees with Redis'"},
-		{CodeLatency, "a PING is answered quickly"},
+		{CodeLatency, "a call is answered quickly"},
 		{CodeWorkers, "worker processes live"},
 		{CodeUnserved, "pending jobs are in queues that a living worker serves"},
 		{CodeScripts, "workers run the version of asynq they were made for"},
@@ -131,9 +131,9 @@ func (r *Report) WorstFirst() []Finding {
 	return sorted
 }
 
-// Unreachable reports whether Redis did not answer at all.
+// Unreachable reports whether Redis did not answer: then that is all that was found.
 func (r *Report) Unreachable() bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Code == CodeConnection && f.Level == LevelFail })
+	return len(r.Findings) == 1 && r.Findings[0].Code == CodeConnection && r.Level == LevelFail
 }
 
 func ok(code, value string) Finding { return Finding{Code: code, Level: LevelOK, Value: value} }
