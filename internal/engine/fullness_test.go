@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
@@ -224,3 +225,52 @@ func TestFullRedisKeepsWorkersAlive(t *testing.T) {
 		t.Errorf("the job ran %d times", n)
 	}
 }
+
+// listening is a logger of asynq's that tells of one word.
+type listening struct {
+	asynq.Logger
+	word  string
+	heard chan struct{} // buffered
+}
+
+func (l listening) Error(args ...any) {
+	if strings.Contains(fmt.Sprint(args...), l.word) {
+		select {
+		case l.heard <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// The contrast to [TestFullRedisDrains]: asynq's own server cannot take a job out of
+// a full Redis.
+func TestPlainAsynqDoesNotDrainFullRedis(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	if _, err := asynq.NewClientFromRedisClient(inst.Client).Enqueue(asynq.NewTask("test.ok", nil)); err != nil {
+		t.Fatal(err)
+	}
+	squeeze(t, inst.Client, 200)
+	l := listening{Logger: discard{}, word: "Dequeue error", heard: make(chan struct{}, 1)}
+	s := asynq.NewServerFromRedisClient(inst.Client, asynq.Config{Logger: l, LogLevel: asynq.ErrorLevel})
+	ran := make(chan struct{}, 1)
+	if err := s.Start(asynq.HandlerFunc(func(context.Context, *asynq.Task) error { ran <- struct{}{}; return nil })); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Shutdown()
+	select {
+	case <-l.heard:
+	case <-ran:
+		t.Error("asynq drains a full Redis by itself now; vital.go may not be needed any more")
+	case <-time.After(20 * time.Second):
+		t.Error("asynq neither runs the job nor complains")
+	}
+}
+
+type discard struct{}
+
+func (discard) Debug(...any) {}
+func (discard) Info(...any)  {}
+func (discard) Warn(...any)  {}
+func (discard) Error(...any) {}
+func (discard) Fatal(...any) {}
