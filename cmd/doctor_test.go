@@ -60,9 +60,12 @@ func TestDoctorExitCodes(t *testing.T) {
 // asking for the embedded one says how.
 func TestDoctorOfDev(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for _, mode := range [][]string{nil, {"--in-memory"}} {
+	for _, mode := range [][]string{nil, {"--redis-durability", "strict"}, {"--in-memory"}} {
 		dev := launch(t, nil, append([]string{"dev", "--http-addr", "127.0.0.1:0"}, mode...)...)
 		dev.says(t, "Stop with Ctrl-C.")
+		if strict := len(mode) == 2; strict != strings.Contains(dev.stderr.String(), "strict is not in force") {
+			t.Errorf("%v: stderr = %s", mode, dev.stderr.String())
+		}
 		if text := dev.stderr.String(); strings.Contains(text, "redis: ") {
 			t.Errorf("dev warns of its own Redis:\n%s", text)
 		}
@@ -80,6 +83,16 @@ func TestDoctorOfDev(t *testing.T) {
 		}
 		dev.stop()
 		dev.exit(t)
+	}
+}
+
+// Promise: serve ends with 3 on a Redis that would lose jobs, and says the remedy.
+func TestServeOnUnfitRedis(t *testing.T) {
+	t.Parallel()
+	inst := storetest.RedisWith(t, storetest.Options{Args: []string{"--maxmemory-policy", "allkeys-lru"}})
+	p := launch(t, nil, "serve", "--http-addr", "127.0.0.1:0", "--redis-url", inst.URL)
+	if code := p.exit(t); code != int(exitConfig) || !strings.Contains(p.stderr.String(), "config set maxmemory-policy noeviction") {
+		t.Errorf("exit code %d, %s", code, p.stderr.String())
 	}
 }
 

@@ -246,6 +246,45 @@ func TestFailedSnapshot(t *testing.T) {
 	want(t, examine(t, inst.Client), doctor.CodeDiskWrites, doctor.LevelWarn, "snapshot failed")
 }
 
+// edited is a Redis whose INFO reads differently.
+type edited struct {
+	redis.UniversalClient
+	edit *strings.Replacer
+}
+
+func (e edited) Info(ctx context.Context, sections ...string) *redis.StringCmd {
+	cmd := e.UniversalClient.Info(ctx, sections...)
+	cmd.SetVal(e.edit.Replace(cmd.Val()))
+	return cmd
+}
+
+// Promise: a Redis before 6.2 keeps Legwork from starting, one before 7 is a
+// warning, and Valkey is told by its own version.
+func TestVersion(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	info, err := store.ReadInfo(t.Context(), inst.Client, "server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, c := range map[string]struct {
+		level doctor.Level
+		says  string
+	}{
+		"redis_version:5.0.14":                        {doctor.LevelFail, "Redis 5.0.14"},
+		"redis_version:6.0.16":                        {doctor.LevelFail, "Redis 6.0.16"},
+		"redis_version:6.2.16":                        {doctor.LevelWarn, "Redis 6.2.16"},
+		"redis_version:8.2.1":                         {doctor.LevelOK, "Redis 8.2.1"},
+		"redis_version:7.2.4\r\nvalkey_version:8.1.3": {doctor.LevelOK, "Valkey 8.1.3"},
+		"redis_version:unstable":                      {doctor.LevelUnknown, "unstable"},
+	} {
+		r := examine(t, edited{inst.Client, strings.NewReplacer("redis_version:"+info["redis_version"], text)})
+		if f := want(t, r, doctor.CodeVersion, c.level, c.says); f.RefusesStart != (c.level == doctor.LevelFail) {
+			t.Errorf("%s: refuses the start %t", text, f.RefusesStart)
+		}
+	}
+}
+
 // shifted is a Redis whose clock is off.
 type shifted struct {
 	redis.UniversalClient

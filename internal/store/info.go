@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -52,7 +53,7 @@ func ReadMemory(ctx context.Context, c redis.Cmdable) (Memory, error) {
 	used, ok1 := info.Int("used_memory")
 	most, ok2 := info.Int("maxmemory")
 	if !ok1 || !ok2 {
-		return Memory{}, fmt.Errorf("INFO memory of redis does not tell used_memory and maxmemory")
+		return Memory{}, errors.New("INFO memory of redis does not tell used_memory and maxmemory")
 	}
 	aside, _ := info.Int("mem_not_counted_for_evict")
 	return Memory{Used: used - aside, Max: most, Policy: info["maxmemory_policy"]}, nil
@@ -73,7 +74,7 @@ type Master struct {
 }
 
 // Masters returns every master of a Cluster, sorted by address, or the one server
-// that c leads to. Their clients belong to c.
+// that c leads to; never none without an error. Their clients belong to c.
 func Masters(ctx context.Context, c redis.UniversalClient) ([]Master, error) {
 	cc, ok := c.(*redis.ClusterClient)
 	if !ok {
@@ -89,6 +90,9 @@ func Masters(ctx context.Context, c redis.UniversalClient) ([]Master, error) {
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list the masters of the cluster: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, errors.New("list the masters of the cluster: it names none")
 	}
 	masters := make([]Master, 0, len(found))
 	for _, addr := range slices.Sorted(maps.Keys(found)) {
