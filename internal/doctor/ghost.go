@@ -13,8 +13,9 @@ import (
 const (
 	// ghostLook bounds the ids looked at in one list, half of them from each end.
 	ghostLook = 1000
-	// confirmMax bounds what is looked at a second time, with both halves at once.
-	confirmMax = 100
+	// confirmMax bounds what is looked at a second time, with both halves at once:
+	// in a list that is a walk.
+	confirmMax = 20
 )
 
 // listed is an id as a list or sorted set of a queue holds it.

@@ -19,8 +19,9 @@ const (
 	scanTime  = time.Second
 	scanKeys  = 2000
 	scanCount = 1000 // keys that Redis looks at in one step
-	// walkMax bounds the elements that looking for ids in a long list may pass.
-	walkMax = 2_000_000
+	// walkMax bounds the elements that looking for ids in one list may pass, which
+	// holds Redis for 13 ms per million.
+	walkMax = 500_000
 )
 
 // scan is what a walk through a part of the keys has found.
