@@ -82,6 +82,10 @@ func (d *dev) run(ctx context.Context, memory bool) (err error) {
 		}
 	}()
 	d.cfg.Redis.URL = d.redis.URL()
+	if d.cfg.Redis.Durability == configs.DurabilityStrict {
+		d.log.Warn("redis.durability strict is not in force: the private Redis of legwork dev syncs once a second")
+		d.cfg.Redis.Durability = configs.DurabilityStandard
+	}
 	err = d.serve(ctx, d.cfg, d.log, d.ready)
 	stopCtx, stop := context.WithTimeout(context.WithoutCancel(ctx), devStopTimeout)
 	defer stop()

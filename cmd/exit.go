@@ -25,6 +25,7 @@ const (
 	exitTaken
 	exitRefused
 	exitNotFound
+	exitWarned
 )
 
 func (c exitCode) String() string {
@@ -45,6 +46,8 @@ func (c exitCode) String() string {
 		return "the server refused the request, or some lines of a batch"
 	case exitNotFound:
 		return "no such job, queue or type"
+	case exitWarned:
+		return "doctor has warnings, and nothing worse; with failures it ends with 1"
 	}
 	return "unknown"
 }
@@ -128,7 +131,7 @@ func worse(a, b exitCode) exitCode {
 // newExitCodesTopic is the help topic that lists the exit codes.
 func newExitCodesTopic() *cobra.Command {
 	var list strings.Builder
-	for code := exitOK; code <= exitNotFound; code++ {
+	for code := exitOK; code <= exitWarned; code++ {
 		fmt.Fprintf(&list, "  %d  %s\n", code, code)
 	}
 	return &cobra.Command{

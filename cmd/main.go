@@ -61,7 +61,7 @@ func (p *program) registry(c configs.Config) *jobs.Registry {
 }
 
 func (p *program) commands() []*cobra.Command {
-	return []*cobra.Command{newDev(p), newServe(p), newConfig(p)}
+	return []*cobra.Command{newDev(p), newServe(p), newConfig(p), newDoctor(p)}
 }
 
 // say writes a line for people.

@@ -56,7 +56,7 @@ func TestHelp(t *testing.T) {
 func TestHelpExitCodes(t *testing.T) {
 	t.Parallel()
 	got := newShell(t, silent(t)).run("help", "exit-codes")
-	for _, want := range []string{"0  done", "1  any", "2  wrong", "3  bad", "4  Redis", "5  address", "6  the server refused", "7  no such"} {
+	for _, want := range []string{"0  done", "1  any", "2  wrong", "3  bad", "4  Redis", "5  address", "6  the server refused", "7  no such", "8  doctor"} {
 		if !strings.Contains(got.out, want) {
 			t.Errorf("%q is missing in\n%s", want, got.out)
 		}

@@ -70,10 +70,12 @@ func (s *session) show(human func(w io.Writer) error) error {
 }
 
 // printJSON prints one JSON value: indented on a terminal, else in one line.
-func (s *session) printJSON(raw []byte) error {
+func (s *session) printJSON(raw []byte) error { return s.env.printJSON(raw) }
+
+func (e *environment) printJSON(raw []byte) error {
 	var out bytes.Buffer
 	var err error
-	if s.env.isTerminal(s.env.stdout) {
+	if e.isTerminal(e.stdout) {
 		err = json.Indent(&out, bytes.TrimSpace(raw), "", "  ")
 	} else {
 		err = json.Compact(&out, raw)
@@ -82,7 +84,7 @@ func (s *session) printJSON(raw []byte) error {
 		return fmt.Errorf("print the answer as JSON: %w", err)
 	}
 	out.WriteByte('\n')
-	_, err = out.WriteTo(s.env.stdout)
+	_, err = out.WriteTo(e.stdout)
 	return err
 }
 

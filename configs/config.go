@@ -24,6 +24,12 @@ func plainNames() []string {
 // process. It is for development only.
 const RedisEmbedded = "embedded"
 
+// How much Redis may lose; the values of redis.durability.
+const (
+	DurabilityStandard = "standard" // whatever its persistence loses
+	DurabilityStrict   = "strict"   // nothing that was accepted, on a single server
+)
+
 // Config is the whole configuration. The doc tags describe the fields,
 // [Default] has their defaults. A Config holds secrets: print [Config.Redacted].
 type Config struct {
@@ -60,6 +66,8 @@ type Redis struct {
 	ReadTimeout    time.Duration `yaml:"read_timeout" env:"READ_TIMEOUT" range:"10ms..1m" doc:"how long a reply may take"`
 	WriteTimeout   time.Duration `yaml:"write_timeout" env:"WRITE_TIMEOUT" range:"10ms..1m" doc:"how long sending a command may take"`
 	StartTimeout   time.Duration `yaml:"start_timeout" env:"START_TIMEOUT" range:"0s..1h" doc:"how long serve keeps trying to reach Redis before it gives up"`
+	Durability     string        `yaml:"durability" env:"DURABILITY" oneof:"standard,strict" doc:"strict: refuse to start unless Redis syncs its append-only file at every write"`
+	FullAt         int           `yaml:"full_at" env:"FULL_AT" range:"0..100" doc:"percent of Redis' maxmemory in use from which on new jobs are refused; 0 never refuses"`
 	RequestTimeout time.Duration `yaml:"request_timeout" env:"REQUEST_TIMEOUT" range:"50ms..2s" doc:"how long Redis may take for one API request before the answer is 503"`
 }
 

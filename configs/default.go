@@ -22,6 +22,8 @@ func Default() Config {
 			ReadTimeout:    3 * time.Second,
 			WriteTimeout:   3 * time.Second,
 			StartTimeout:   30 * time.Second,
+			Durability:     DurabilityStandard,
+			FullAt:         80,
 			RequestTimeout: 1500 * time.Millisecond,
 		},
 		Worker: Worker{

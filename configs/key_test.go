@@ -39,8 +39,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: secret is %t", k.Name, k.Secret)
 		}
 	}
-	if n := len(configs.Keys()); n != 52 {
-		t.Errorf("%d keys, want 52", n)
+	if n := len(configs.Keys()); n != 54 {
+		t.Errorf("%d keys, want 54", n)
 	}
 }
 
@@ -86,6 +86,8 @@ func sample(k configs.Key) (value string, beside map[string]string) {
 		return "x", map[string]string{"redis.tls.cert_file": "y"}
 	case "redis.dial_timeout", "redis.read_timeout", "redis.write_timeout", "redis.request_timeout":
 		return "1.1s", nil
+	case "redis.durability":
+		return "strict", nil
 	case "jobs.payload_limit":
 		return "512KiB", nil
 	case "handlers.http_request.allow_cidrs":

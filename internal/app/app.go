@@ -66,7 +66,7 @@ func New(o Options) (*App, error) {
 	}
 	a := &App{cfg: o.Config, registry: o.Registry, version: o.Version, log: o.Log, id: uuid.NewString()}
 	var err error
-	if a.redis, err = open(o.Config.Redis); err != nil {
+	if a.redis, err = OpenRedis(o.Config.Redis); err != nil {
 		return nil, err
 	}
 	if a.serves() {
@@ -86,14 +86,18 @@ func (a *App) Addr() string {
 	return a.listener.Addr().String()
 }
 
-// Run waits for Redis, starts every part, calls ready, and works until ctx ends
+// Run waits for Redis and examines it, starts every part, calls ready, and works until ctx ends
 // or a part fails. Then it stops gracefully: HTTP first, so that no new job
 // comes in, and the connection to Redis last. The error is nil after a stop that
-// ctx asked for, and wraps the cause of ctx's end if Redis was still awaited.
+// ctx asked for; it wraps the cause of ctx's end if Redis was still awaited, and
+// [ErrUnfit] if jobs are not safe in it.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	defer a.close()
 	defer runtime.KeepAlive(slack(a.cfg.Memory))
 	if err := store.WaitReady(ctx, a.redis, a.log, max(a.cfg.Redis.StartTimeout, startTimeoutMin)); err != nil {
+		return err
+	}
+	if err := a.examine(ctx); err != nil {
 		return err
 	}
 	failed := make(chan error, 1)
@@ -129,7 +133,7 @@ func (a *App) composeHTTP(failed chan<- error) {
 	catalog := engine.NewCatalog(a.registry, a.redis, a.log)
 	waiters := engine.NewWaiters(a.redis, a.id)
 	eng := engine.New(engine.Options{
-		Redis: a.redis, Catalog: catalog, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log,
+		Redis: a.redis, Catalog: catalog, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log, FullAt: a.fullAt(),
 		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
 	})
 	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspect.New(a.redis, a.log)}, failed)
@@ -171,6 +175,14 @@ func (a *App) close() {
 	if err := a.redis.Close(); err != nil {
 		a.log.Debug("redis connection not closed cleanly", "error", err)
 	}
+}
+
+// fullAt is the configured share as the engine takes it: 0 would mean its default.
+func (a *App) fullAt() int {
+	if a.cfg.Redis.FullAt == 0 {
+		return -1
+	}
+	return a.cfg.Redis.FullAt
 }
 
 func (a *App) has(role string) bool { return slices.Contains(a.cfg.Roles, role) }

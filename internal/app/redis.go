@@ -12,8 +12,9 @@ import (
 	"legwork/internal/store"
 )
 
-// open prepares the connection to Redis.
-func open(c configs.Redis) (redis.UniversalClient, error) {
+// OpenRedis prepares the connection to Redis; it does not connect yet. The caller
+// closes it.
+func OpenRedis(c configs.Redis) (redis.UniversalClient, error) {
 	if c.URL == configs.RedisEmbedded {
 		return nil, errors.New(`redis.url is "embedded", which only legwork dev offers; give the URL of a Redis server`)
 	}

@@ -14,7 +14,7 @@ import (
 // Promise: one process with all roles takes a job, runs it, and shows it.
 func TestRolesTogether(t *testing.T) {
 	t.Parallel()
-	p := start(t, config(storetest.Redis(t)), greet)
+	p := start(t, config(storetest.RedisWith(t, storetest.Options{AOF: true})), greet)
 	status, text := p.call("POST", "/v1/jobs", `{"type":"test.greet","payload":{"name":"Ada"}}`, "Prefer", "wait=20")
 	if j := decode[client.Job](t, text); status != http.StatusOK || string(j.Result) != `"hello Ada"` {
 		t.Errorf("answer = %d %s", status, text)

@@ -36,7 +36,7 @@ func (a *App) composeWorker(failed chan<- error) {
 		ResultLimit: int(a.cfg.Jobs.ResultLimit), ZombieLimit: c.ZombieLimit, Plain: behaviours(c.Plain), Log: a.log,
 	})
 	slots, queues := sumOf(poolsOf(c))
-	w.announcer = engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, slots, queues, a.log)
+	w.announcer = engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, slots, queues, w.Unknown, a.log)
 	a.worker = w
 	a.parts = append(a.parts, part{"worker", w.start, w.stop}, part{"announcer", w.announcer.Start, w.announcer.Stop})
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -35,13 +36,19 @@ type Announcement struct {
 	Concurrency int            `json:"concurrency"`
 	Queues      map[string]int `json:"queues"` // weight by name
 	Types       []client.Type  `json:"types"`
+	// UnknownScripts counts the scripts of asynq's that the process has run and that
+	// its seam did not recognise.
+	UnknownScripts int64 `json:"unknown_scripts,omitempty"`
 }
 
 // Announcer keeps a worker process's [Announcement] in Redis while it lives, so
 // that API processes without the handlers know the types.
 type Announcer struct {
 	redis redis.UniversalClient
+	vital vital
 	log   *slog.Logger
+	// unknown is asked for [Announcement.UnknownScripts] before each announcement.
+	unknown func() int64
 
 	mu     sync.Mutex
 	doc    Announcement       // guarded by mu
@@ -50,8 +57,9 @@ type Announcer struct {
 }
 
 // NewAnnouncer returns an announcer of the registry's types. The id names the
-// process; version is the binary's.
-func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string, concurrency int, queues map[string]int, log *slog.Logger) *Announcer {
+// process; version is the binary's; unknown tells the scripts not recognised so
+// far, as [Pool.UnknownScripts] does, and may be nil.
+func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string, concurrency int, queues map[string]int, unknown func() int64, log *slog.Logger) *Announcer {
 	host, _ := os.Hostname()
 	doc := Announcement{
 		ID: id, Host: host, PID: os.Getpid(), Version: version, StartedAt: time.Now().UTC(),
@@ -60,7 +68,10 @@ func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string,
 	for _, t := range r.Types() {
 		doc.Types = append(doc.Types, Describe(&t.Definition))
 	}
-	return &Announcer{redis: c, doc: doc, log: log}
+	if unknown == nil {
+		unknown = func() int64 { return 0 }
+	}
+	return &Announcer{redis: c, vital: newVital(), doc: doc, unknown: unknown, log: log}
 }
 
 // Start announces once and then keeps the announcement alive until Stop.
@@ -123,12 +134,13 @@ func (a *Announcer) keep(ctx context.Context) {
 
 // tell writes the announcement; the next one makes up for what fails.
 func (a *Announcer) tell(ctx context.Context, doc Announcement) {
+	doc.UnknownScripts = a.unknown()
 	raw, err := json.Marshal(doc)
 	if err == nil {
-		pipe := a.redis.Pipeline()
-		pipe.Set(ctx, store.KeyWorkerPrefix+doc.ID, raw, announceTTL)
-		pipe.SAdd(ctx, store.KeyWorkers, doc.ID)
-		_, err = pipe.Exec(ctx)
+		err = errors.Join(
+			a.vital.set(ctx, a.redis, store.KeyWorkerPrefix+doc.ID, raw, announceTTL),
+			a.vital.add(ctx, a.redis, store.KeyWorkers, doc.ID),
+		)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)

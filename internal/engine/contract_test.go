@@ -16,6 +16,7 @@ import (
 
 	"legwork/internal/store"
 	"legwork/internal/store/storetest"
+	"legwork/jobs"
 )
 
 // spy notes what kinds of scripts pass through it.
@@ -132,5 +133,22 @@ func TestContractMessageCodec(t *testing.T) {
 	if info.Retried != 3 || info.LastErr != "no luck" || info.MaxRetry != 7 || string(info.Payload) != `{"a":1}` ||
 		info.Headers["y"] != "2" || info.Timeout != 90*time.Second || info.LastFailedAt.Unix() != 1_700_000_000 {
 		t.Errorf("asynq reads %+v", info)
+	}
+}
+
+// A script that the seam does not know passes through untouched and is counted.
+func TestUnknownScriptsAreCounted(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	w := NewWorker(WorkerOptions{Redis: inst.Client, Registry: jobs.NewRegistry()})
+	s := &seam{UniversalClient: inst.Client, worker: w}
+	script := redis.NewScript("return ARGV[1]")
+	for n := int64(1); n <= 2; n++ {
+		if got, err := script.Eval(t.Context(), s, []string{"k"}, "same").Text(); err != nil || got != "same" {
+			t.Errorf("answer = %q, %v", got, err)
+		}
+		if got := w.Unknown(); got != n {
+			t.Errorf("%d unknown scripts, want %d", got, n)
+		}
 	}
 }

@@ -26,19 +26,23 @@ type Options struct {
 	Limits Limits
 	// RequestTimeout bounds one call to Redis. Defaults to RequestTimeoutDefault.
 	RequestTimeout time.Duration
+	// FullAt is the share of Redis' maxmemory, in percent, from which on new jobs
+	// are refused as unavailable. Defaults to FullAtDefault; negative never refuses.
+	FullAt int
 	// Log receives warnings. Defaults to slog.Default().
 	Log *slog.Logger
 }
 
 // Engine is the one way in for jobs. It is safe for concurrent use.
 type Engine struct {
-	catalog *Catalog
-	limits  Limits
-	timeout time.Duration
-	writer  *writer
-	claims  claims
-	singles *coalescer[*entry]
-	log     *slog.Logger
+	catalog  *Catalog
+	limits   Limits
+	timeout  time.Duration
+	writer   *writer
+	claims   claims
+	singles  *coalescer[*entry]
+	fullness *fullness
+	log      *slog.Logger
 }
 
 // Receipt is the proof that a job was accepted.
@@ -49,7 +53,7 @@ type Receipt struct {
 	Due     time.Time // when a scheduled job may start; zero for a pending one
 }
 
-// New returns a running engine. Stop it to end its goroutine.
+// New returns a running engine. Stop it to end its goroutines.
 func New(o Options) *Engine {
 	if o.RequestTimeout <= 0 {
 		o.RequestTimeout = RequestTimeoutDefault
@@ -57,24 +61,36 @@ func New(o Options) *Engine {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
+	if o.FullAt == 0 {
+		o.FullAt = FullAtDefault
+	}
 	w := newWriter(o.Redis)
 	e := &Engine{
 		catalog: o.Catalog, limits: o.Limits.withDefaults(), timeout: o.RequestTimeout, log: o.Log,
 		writer: w, claims: claims{o.Redis}, singles: newCoalescer(w.write, o.RequestTimeout),
+		fullness: newFullness(o.Redis, o.FullAt, o.Log),
 	}
 	e.singles.start()
+	e.fullness.start()
 	return e
 }
 
 // Stop lets the write under way finish and refuses further jobs.
-func (e *Engine) Stop() { e.singles.close() }
+func (e *Engine) Stop() {
+	e.singles.close()
+	e.fullness.stop()
+}
 
 // Enqueue checks one job and stores it. When it returns nil the job is in Redis
 // and will run at least once. The error is a *[jobs.Error]: unknown_type,
-// invalid_request, invalid_payload, too_large, conflict or unavailable.
+// invalid_request, invalid_payload, too_large, conflict or unavailable, the last
+// also while Redis is nearly full.
 //
 // A waiter is the id of a process to tell when the job has ended, or "".
 func (e *Engine) Enqueue(ctx context.Context, r client.Enqueue, waiter string) (*Receipt, error) {
+	if err := e.fullness.refusal(); err != nil {
+		return nil, err
+	}
 	began := time.Now()
 	en, err := e.accept(ctx, &r, waiter)
 	if err != nil {
@@ -97,6 +113,14 @@ type BatchResult struct {
 // Requests that are nil were found wrong by the caller and are passed over.
 func (e *Engine) EnqueueBatch(ctx context.Context, requests []*client.Enqueue) []BatchResult {
 	results := make([]BatchResult, len(requests))
+	if err := e.fullness.refusal(); err != nil {
+		for i, r := range requests {
+			if r != nil {
+				results[i].Err = err
+			}
+		}
+		return results
+	}
 	entries := make([]*entry, 0, len(requests))
 	at := make([]int, 0, len(requests))
 	for i, r := range requests {

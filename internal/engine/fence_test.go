@@ -135,6 +135,7 @@ func TestJobTakenLongAgoIsNotStarted(t *testing.T) {
 	id := r.post(client.Enqueue{Type: "test.block"})
 	receive(t, slow.took)
 	inst.Client.HSet(t.Context(), store.KeysOf("default").Holders(), id, "another 7")
+	inst.Client.Set(t.Context(), store.KeyPulsePrefix+"another", "lives", 2*time.Minute)
 	time.Sleep(handoverMin)
 	close(slow.release)
 	select {

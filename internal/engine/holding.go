@@ -38,12 +38,17 @@ type holdings struct {
 
 func newHoldings() *holdings { return &holdings{byID: map[string]*holding{}} }
 
-// add notes that the job is handed out.
-func (h *holdings) add(j *holding, raw string) {
+// add notes that the job is handed out. It reports false, and does nothing, while
+// an earlier run of the job goes on here.
+func (h *holdings) add(j *holding, raw string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if old := h.byID[j.id]; old != nil && !old.ending {
+		return false
+	}
 	j.since, j.raw = time.Now(), raw
 	h.byID[j.id] = j
+	return true
 }
 
 // find returns the job, or nil when it is not held.

@@ -30,6 +30,8 @@ const (
 	// takenMax is how old a taken job may be when it is handed out. It is less than
 	// the time after which others may be given it.
 	takenMax = 15 * time.Second
+	// putOffTime is how long a job waits whose earlier run has not returned.
+	putOffTime = 2 * time.Second
 	// prefetchMax bounds the jobs taken at once.
 	prefetchMax = 100
 	// prefetchQuick is the time within which a full take must have been used up

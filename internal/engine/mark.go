@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"sync"
 	"time"
 
@@ -28,6 +29,7 @@ const (
 type marks struct {
 	redis  redis.UniversalClient
 	holder string
+	vital  vital
 	log    *slog.Logger
 	wake   chan struct{} // buffered
 
@@ -36,8 +38,8 @@ type marks struct {
 	said map[string]int64 // what Redis knows; used by run only
 }
 
-func newMarks(c redis.UniversalClient, holder string, log *slog.Logger) *marks {
-	return &marks{redis: c, holder: holder, log: log, wake: make(chan struct{}, 1), high: map[string]int64{}, said: map[string]int64{}}
+func newMarks(c redis.UniversalClient, holder string, v vital, log *slog.Logger) *marks {
+	return &marks{redis: c, holder: holder, vital: v, log: log, wake: make(chan struct{}, 1), high: map[string]int64{}, said: map[string]int64{}}
 }
 
 // note remembers that the job under the token is about to start.
@@ -76,23 +78,16 @@ func (m *marks) run(ctx context.Context) {
 func (m *marks) write(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, ackTryMax)
 	defer cancel()
-	pipe := m.redis.Pipeline()
 	m.mu.Lock()
-	now := map[string]int64{}
-	for queue, token := range m.high {
-		if token > m.said[queue] {
-			now[queue] = token
-			pipe.Set(ctx, store.KeysOf(queue).Started(m.holder), token, markTTL)
-		}
-	}
+	high := maps.Clone(m.high)
 	m.mu.Unlock()
-	if len(now) == 0 {
-		return nil
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return err // the next start tries again
-	}
-	for queue, token := range now {
+	for queue, token := range high {
+		if token <= m.said[queue] {
+			continue
+		}
+		if err := m.vital.set(ctx, m.redis, store.KeysOf(queue).Started(m.holder), token, markTTL); err != nil {
+			return err // the next start tries again
+		}
 		m.said[queue] = token
 	}
 	return nil

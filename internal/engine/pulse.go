@@ -24,6 +24,7 @@ type pulse struct {
 	holder string
 	cut    func() // called when the key may be gone: others may soon be given this process's jobs
 	log    *slog.Logger
+	vital  vital
 }
 
 // run beats until ctx ends. The key is left to expire: jobs given back at a stop
@@ -63,7 +64,7 @@ func (p pulse) beat(ctx context.Context, patience time.Duration) bool {
 	try, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	at := time.Now().UTC().Format(time.RFC3339)
-	err := p.redis.Set(try, store.KeyPulsePrefix+p.holder, at, pulseTTL).Err()
+	err := p.vital.set(try, p.redis, store.KeyPulsePrefix+p.holder, at, pulseTTL)
 	if err != nil && ctx.Err() == nil {
 		p.log.Warn("pulse not sent, trying again", "error", err)
 	}

@@ -124,6 +124,8 @@ func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []a
 	id, _ := args[0].(string)
 	j := w.holdings.find(id)
 	switch {
+	case j == nil && s.claimed(ctx, queueOf(keys), id):
+		return answer(ctx, "OK") // the reaper sees to it, if anybody must
 	case j == nil:
 		return nil
 	case (kind == scriptRetry || kind == scriptArchive) && !s.outlast(j):
@@ -135,6 +137,13 @@ func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []a
 	}
 	w.acker.end(s.ending(j, kind, keys, args))
 	return answer(ctx, "OK")
+}
+
+// claimed reports whether a process of Legwork holds the job. Asynq's recoverer does
+// not know that such a job's lease is not what counts.
+func (s *seam) claimed(ctx context.Context, queue, id string) bool {
+	held, err := s.UniversalClient.HExists(ctx, store.KeysOf(queue).Holders(), id).Result()
+	return held || err != nil
 }
 
 // letGo leaves the end of a job to asynq, which knows nothing of tokens.

@@ -25,9 +25,9 @@ func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, 
 			h.giveBack(ctx, l) // the process has stood still: others may have been given it
 			continue
 		}
-		if len(l.buffer) > 0 {
-			defer h.mu.Unlock()
-			return h.handOut(l), false, nil
+		if msg := h.handOut(l); msg != "" {
+			h.mu.Unlock()
+			return msg, false, nil
 		}
 		taking := l.taking
 		if taking == nil && !l.dirty {
@@ -45,20 +45,38 @@ func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, 
 	}
 }
 
-// handOut returns the oldest job of the buffer, and wakes one more waiter while
-// the queue may hold others. When the buffer runs low, the next jobs are taken
+// handOut returns the oldest job of the buffer, or "", and wakes one more waiter
+// while the queue may hold others. When the buffer runs low, the next jobs are taken
 // while the slots are busy with these. The caller holds mu.
 func (h *hub) handOut(l *lane) string {
-	first := l.buffer[0]
-	l.buffer = l.buffer[1:]
-	h.held.add(first.holding, first.msg)
-	if len(l.buffer) > 0 || l.dirty {
-		h.wakeOne(l.queue)
+	for len(l.buffer) > 0 {
+		first := l.buffer[0]
+		l.buffer = l.buffer[1:]
+		if !h.held.add(first.holding, first.msg) {
+			h.done.Go(func() { h.putOff(first) })
+			continue
+		}
+		if len(l.buffer) > 0 || l.dirty {
+			h.wakeOne(l.queue)
+		}
+		if l.dirty && l.taking == nil && len(l.buffer) > 0 && len(l.buffer) <= l.prefetch/2 {
+			h.done.Go(func() { h.takeAhead(l) })
+		}
+		return first.msg
 	}
-	if l.dirty && l.taking == nil && len(l.buffer) > 0 && len(l.buffer) <= l.prefetch/2 {
-		h.done.Go(func() { h.takeAhead(l) })
+	return ""
+}
+
+// putOff gives back for a while a job of which this process still has an earlier
+// run: its handler ignores that it has lost the job. Another process may run it.
+func (h *hub) putOff(t taken) {
+	ctx, cancel := context.WithTimeout(context.Background(), ackTryMax)
+	defer cancel()
+	h.log.Warn("job not started: an earlier run of it has not returned in this process", "job", t.id, "queue", t.queue)
+	e := &ending{holding: t.holding, to: jobs.StateScheduled, due: unixFraction(time.Now().Add(putOffTime))}
+	if h.ender.write(ctx, []*ending{e}); e.err != nil {
+		h.log.Warn("job not given back yet", "job", t.id, "queue", t.queue, "error", e.err)
 	}
-	return first.msg
 }
 
 func (h *hub) takeAhead(l *lane) {

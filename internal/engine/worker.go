@@ -92,6 +92,7 @@ type Worker struct {
 	crew     crew
 	acker    *acker
 	marks    *marks
+	vital    vital
 	pulse    pulse
 	effects  *effects
 	listener *listener
@@ -116,17 +117,17 @@ type Worker struct {
 
 // NewWorker returns a worker that is not running yet.
 func NewWorker(o WorkerOptions) *Worker {
-	w := &Worker{WorkerOptions: o.withDefaults(), holdings: newHoldings(), beats: beats{jobs: map[*seam][]any{}}, stopping: make(chan struct{}), broken: make(chan error, 1)}
+	w := &Worker{WorkerOptions: o.withDefaults(), holdings: newHoldings(), beats: beats{jobs: map[*seam][]any{}}, stopping: make(chan struct{}), broken: make(chan error, 1), vital: newVital()}
 	w.crew.run = w.attempt
 	holder := uuid.NewString()
-	w.pulse = pulse{redis: w.Redis, holder: holder, cut: w.cut, log: w.Log}
+	w.pulse = pulse{redis: w.Redis, holder: holder, cut: w.cut, log: w.Log, vital: w.vital}
 	w.hub = newHub(w, holder)
 	w.listener = newListener(w.Redis, map[string]func(string){
 		store.ChannelCancel: func(id string) { w.holdings.cancel(id, errCancelled) },
 		store.ChannelWake:   w.hub.hear,
 	})
 	w.effects = newEffects(w.Redis, holder, w.holdings)
-	w.marks = newMarks(w.Redis, holder, w.Log)
+	w.marks = newMarks(w.Redis, holder, w.vital, w.Log)
 	w.acker = newAcker(w.Redis, holder, w.holdings, w.Log)
 	return w
 }

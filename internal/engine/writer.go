@@ -140,6 +140,12 @@ func enqueueError(e *entry, err error) error {
 			Message: "another call with this id is under way or was cut off; sending it again with the same id is safe",
 			Err:     err,
 		}
+	case store.Full(err):
+		return &jobs.Error{
+			Code:    jobs.CodeUnavailable,
+			Message: "Redis is full: it uses all of its maxmemory; what waits is worked off, and sending the job again later with the same id is safe",
+			Err:     err,
+		}
 	case store.Unavailable(err), errors.Is(err, errStopped), errors.Is(err, context.Canceled):
 		return &jobs.Error{
 			Code:    jobs.CodeUnavailable,

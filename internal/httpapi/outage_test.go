@@ -75,7 +75,7 @@ func announceFarWork(t *testing.T, inst storetest.Instance) {
 	t.Helper()
 	reg := jobs.NewRegistry()
 	jobs.Handle(reg, "far.work", func(context.Context, any) (any, error) { return nil, nil }, jobs.Options{})
-	a := engine.NewAnnouncer(inst.Open(), reg, "far-1", "v1", 1, map[string]int{"default": 1}, slog.New(slog.DiscardHandler))
+	a := engine.NewAnnouncer(inst.Open(), reg, "far-1", "v1", 1, map[string]int{"default": 1}, nil, slog.New(slog.DiscardHandler))
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -54,6 +54,13 @@ func Denied(err error) bool {
 	return false
 }
 
+// Full reports whether err means that Redis is over its maxmemory and refused a
+// write. A full error is also [Unavailable].
+func Full(err error) bool {
+	reply, ok := errors.AsType[redis.Error](err)
+	return ok && refusal(reply.Error()) == "OOM"
+}
+
 // mistrusted reports whether TLS failed for good: an unknown authority, a wrong
 // name, an expired certificate, or a server that does not speak TLS.
 func mistrusted(err error) bool {

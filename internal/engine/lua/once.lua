@@ -12,6 +12,7 @@ if redis.call("HGET", KEYS[2], ARGV[1]) ~= ARGV[2] .. " " .. ARGV[3] or redis.ca
 	return "s"
 end
 local had = redis.call("HGET", KEYS[1], ARGV[4])
+redis.call("HDEL", KEYS[1], "") -- the first write removes: a full Redis lets the script go on (vital.go)
 if had and string.sub(had, 1, 1) == "d" then
 	return had
 end
