@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"runtime"
 	"slices"
@@ -96,7 +97,9 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	failed := make(chan error, 1)
-	a.compose(failed)
+	if err := a.compose(ctx, failed); err != nil {
+		return err
+	}
 	started, err := a.start(ctx)
 	if err == nil {
 		ready()
@@ -111,39 +114,52 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 }
 
 // compose lists the parts of the process's roles in the order of their start.
-func (a *App) compose(failed chan<- error) {
+func (a *App) compose(ctx context.Context, failed chan<- error) error {
 	if a.has(configs.RoleScheduler) {
 		h := engine.NewHousekeeper(a.redis, a.log)
 		a.parts = append(a.parts, part{"scheduler", h.Start, h.Stop})
 	}
+	shards := store.NewShards(a.redis, a.log)
+	if a.has(configs.RoleWorker) || a.serves() {
+		a.parts = append(a.parts, part{"shards", shards.Start, shards.Stop})
+	}
 	if a.has(configs.RoleWorker) {
-		a.composeWorker()
+		if err := a.composeWorker(ctx, shards); err != nil {
+			return err
+		}
 	}
 	if a.serves() {
-		a.composeHTTP(failed)
+		a.composeHTTP(shards, failed)
 	}
+	return nil
 }
 
-func (a *App) composeWorker() {
+func (a *App) composeWorker(ctx context.Context, shards *store.Shards) error {
 	w := a.cfg.Worker
+	served, err := shards.Serve(ctx, slices.Collect(maps.Keys(w.Queues)), w.Shards)
+	if err != nil {
+		return err
+	}
 	if w.Concurrency == 0 {
 		w.Concurrency = perCPU * runtime.GOMAXPROCS(0)
 	}
 	pool := engine.NewPool(engine.PoolOptions{
-		Redis: a.redis, Registry: a.registry, Queues: w.Queues, StrictPriority: w.StrictPriority,
+		Redis: a.redis, Registry: a.registry, StrictPriority: w.StrictPriority,
+		Queues: store.ShardWeights(w.Queues, served, w.StrictPriority),
 		// A configured 0 means no time at all; to the pool it would mean its default.
 		Concurrency: w.Concurrency, StopTimeout: max(w.StopTimeout, 1), CancelGrace: max(w.CancelGrace, 1),
 		ResultLimit: int(a.cfg.Jobs.ResultLimit), Log: a.log,
 	})
 	announcer := engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, w.Concurrency, w.Queues, a.log)
 	a.parts = append(a.parts, part{"worker", pool.Start, pool.Stop}, part{"announcer", announcer.Start, announcer.Stop})
+	return nil
 }
 
-func (a *App) composeHTTP(failed chan<- error) {
+func (a *App) composeHTTP(shards *store.Shards, failed chan<- error) {
 	catalog := engine.NewCatalog(a.registry, a.redis, a.log)
 	waiters := engine.NewWaiters(a.redis, a.id)
 	eng := engine.New(engine.Options{
-		Redis: a.redis, Catalog: catalog, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log,
+		Redis: a.redis, Catalog: catalog, Shards: shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log,
 		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
 	})
 	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspect.New(a.redis, a.log)}, failed)
