@@ -28,6 +28,9 @@ const perCPU = 10
 // startTimeoutMin is time for one try, when the configuration asks for no more.
 const startTimeoutMin = time.Second
 
+// agreeEvery is how long a start waits before it asks Redis for shards again.
+const agreeEvery = 100 * time.Millisecond
+
 // ErrAddrInUse is returned by [New] when another program listens on the address.
 var ErrAddrInUse = errors.New("address already in use")
 
@@ -136,7 +139,7 @@ func (a *App) compose(ctx context.Context, failed chan<- error) error {
 
 func (a *App) composeWorker(ctx context.Context, shards *store.Shards) error {
 	w := a.cfg.Worker
-	served, err := shards.Serve(ctx, slices.Collect(maps.Keys(w.Queues)), w.Shards)
+	served, err := a.agree(ctx, shards)
 	if err != nil {
 		return err
 	}
@@ -153,6 +156,24 @@ func (a *App) composeWorker(ctx context.Context, shards *store.Shards) error {
 	announcer := engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, w.Concurrency, w.Queues, a.log)
 	a.parts = append(a.parts, part{"worker", pool.Start, pool.Stop}, part{"announcer", announcer.Start, announcer.Stop})
 	return nil
+}
+
+// agree settles with the other processes which shards there are to serve. Should
+// Redis have gone away again, it tries for as long as the start may wait for Redis.
+func (a *App) agree(ctx context.Context, shards *store.Shards) (map[string][]string, error) {
+	bounded, cancel := context.WithTimeout(ctx, max(a.cfg.Redis.StartTimeout, startTimeoutMin))
+	defer cancel()
+	for {
+		served, err := shards.Serve(bounded, slices.Collect(maps.Keys(a.cfg.Worker.Queues)), a.cfg.Worker.Shards)
+		if err == nil || !store.Unavailable(err) || store.Denied(err) {
+			return served, err
+		}
+		select {
+		case <-time.After(agreeEvery):
+		case <-bounded.Done():
+			return nil, err
+		}
+	}
 }
 
 func (a *App) composeHTTP(shards *store.Shards, failed chan<- error) {
