@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -185,6 +186,34 @@ func TestQueueGrows(t *testing.T) {
 			t.Errorf("the queue has %s shards", n)
 		}
 	})
+}
+
+// Promise: lowering the number as docs/operations.md says loses no job: workers go on
+// serving the shards that are left over, and new jobs go to the others.
+func TestQueueShrinks(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	var unused, l ledger
+	if _, err := store.NewShards(inst.Client, slog.New(slog.DiscardHandler)).Serve(t.Context(), []string{"default"}, map[string]int{"default": 4}); err != nil {
+		t.Fatal(err)
+	}
+	before := start(t, config(inst, configs.RoleAPI), unused.register)
+	ids := before.batch(400)
+	inst.Client.HSet(t.Context(), store.KeyShards, "default", 2)
+	after := start(t, config(inst, configs.RoleAPI), unused.register)
+	ids = append(ids, after.batch(400)...)
+	for n, want := range []int64{300, 300, 100, 100} {
+		if got := inst.Client.LLen(t.Context(), store.KeysOf(store.Shard("default", n)).Pending()).Val(); got != want {
+			t.Errorf("shard %d has %d jobs, want %d", n, got, want)
+		}
+	}
+	c := config(inst, configs.RoleWorker)
+	c.Worker.Shards = map[string]int{"default": 2}
+	worker := start(t, c, l.register)
+	l.once(t, ids)
+	if log := worker.log.String(); strings.Contains(log, "level=WARN") {
+		t.Errorf("log: %s", log)
+	}
 }
 
 // Promise: the configuration takes as many shards as the store, and no more.
