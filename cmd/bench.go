@@ -14,6 +14,7 @@ import (
 
 	"legwork/client"
 	"legwork/internal/bench"
+	"legwork/internal/bench/comparison"
 )
 
 // benchTimeout bounds a run in time, unless --timeout says otherwise.
@@ -28,6 +29,9 @@ type benchOrder struct {
 	anyHost  bool
 	engine   bool
 	redisURL string
+	compare  bool
+	only     []string
+	scale    float64
 }
 
 func newBench(s *session) *cobra.Command {
@@ -59,12 +63,26 @@ With --engine no server is needed: the engine and a worker pool run in this
 process, without HTTP, on a private Redis of their own or on that of --redis-url,
 where they use a queue of their own and remove it at the end.
 
+With --engine --compare the engine is measured beside stock asynq (its client and
+server with every setting at its default but the concurrency), each half round in
+a process of its own and on an emptied database, the sides in turn. It takes about
+a quarter of an hour; --only picks scenarios, --scale 0.01 makes it a quick check
+whose figures mean little. --redis-url must then name an empty database. The
+figures are the median, the least and the greatest over --rounds rounds (` + strconv.Itoa(comparison.RoundsDefault) + ` by
+default), of each side and of the ratio of Legwork to the best of asynq within a
+round, and whether the median keeps Legwork's promise where there is one.
+LEGWORK_BENCH_PROFILE=<folder> writes the CPU profile of each half round there.
+
 --json prints the rounds and the figures as one JSON value.`,
 		Example: `  legwork bench
   legwork bench --jobs 100000 --batch 0 --json
-  legwork bench --engine`,
+  legwork bench --engine
+  legwork bench --engine --compare --only drain,enqueue`,
 		Args: wants(0, 0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error { return s.bench(c.Context(), o) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			o.settle(c.Flags().Changed)
+			return s.bench(c.Context(), o)
+		},
 	}
 	o.define(c)
 	suggest(c, "queue", s.completeQueues())
@@ -84,7 +102,26 @@ func (o *benchOrder) define(c *cobra.Command) {
 	flags.BoolVar(&o.anyHost, "any-host", false, "load a server or a Redis on another machine, too")
 	flags.BoolVar(&o.engine, "engine", false, "measure the engine in this process, without HTTP")
 	flags.StringVar(&o.redisURL, "redis-url", "", "with --engine: `URL` of the Redis to use (default: a private one)")
+	flags.BoolVar(&o.compare, "compare", false, "with --engine: measure it beside stock asynq")
+	flags.StringSliceVar(&o.only, "only", nil, "with --compare: the `scenarios` to run, of "+strings.Join(comparison.Names(), ", ")+" (default all)")
+	flags.Float64Var(&o.scale, "scale", comparison.ScaleDefault, "with --compare: share of the jobs and of the time to observe")
 	c.MarkFlagsMutuallyExclusive("engine", "queue")
+	for _, name := range []string{"jobs", "connections", "batch", "payload", "probes"} {
+		c.MarkFlagsMutuallyExclusive("compare", name)
+	}
+}
+
+// settle gives a comparison its own defaults.
+func (o *benchOrder) settle(given func(flag string) bool) {
+	if !o.compare {
+		return
+	}
+	if !given("rounds") {
+		o.Rounds = comparison.RoundsDefault
+	}
+	if !given("timeout") {
+		o.timeout = compareTimeout
+	}
 }
 
 // check refuses what cannot be run, or should not be by accident.
@@ -92,10 +129,17 @@ func (o *benchOrder) check(server string) error {
 	if err := o.Check(); err != nil {
 		return usagef("%s", "--"+strings.ReplaceAll(err.Error(), "\n", "; --"))
 	}
+	if err := (comparison.Options{Rounds: o.Rounds, Scale: o.scale, Only: o.only}).Check(); err != nil {
+		return usagef("--%w", err)
+	}
 	target := server
 	switch {
 	case o.timeout <= 0:
 		return usagef("--timeout %s: use more than 0s", o.timeout)
+	case o.compare && !o.engine:
+		return usagef("--compare goes with --engine")
+	case !o.compare && (len(o.only) > 0 || o.scale != comparison.ScaleDefault):
+		return usagef("--only and --scale go with --engine --compare")
 	case o.redisURL != "" && !o.engine:
 		return usagef("--redis-url goes with --engine; without it the server's Redis is used")
 	case o.engine && o.redisURL == "":
@@ -114,22 +158,16 @@ func (s *session) bench(ctx context.Context, o *benchOrder) error {
 	if err := o.check(s.address()); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, o.timeout, errBenchLate)
-	defer cancel()
-	at := "start"
-	report, err := s.measure(ctx, o, func(step string) {
-		at = step
-		if s.env.isTerminal(s.env.stderr) {
-			s.say("%s", step)
+	if o.compare {
+		return s.compare(ctx, o)
+	}
+	return s.timely(ctx, o, "--jobs", func(ctx context.Context, progress func(string)) error {
+		report, err := s.measure(ctx, o, progress)
+		if err != nil {
+			return err
 		}
+		return s.printReport(report)
 	})
-	if err != nil && errors.Is(context.Cause(ctx), errBenchLate) {
-		return fmt.Errorf("%w %s, but came as far as %s; --timeout gives it longer, --jobs and --rounds make it shorter", errBenchLate, o.timeout, at)
-	}
-	if err != nil {
-		return err
-	}
-	return s.printReport(report)
 }
 
 func (s *session) measure(ctx context.Context, o *benchOrder, progress func(string)) (report *bench.Report, err error) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,7 +16,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == halfRound { // bench --compare has started this program again
+		os.Exit(execute(context.Background(), processEnvironment()))
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // noon is when every test of this package takes place.
 func noon() time.Time { return time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC) }

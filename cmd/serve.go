@@ -20,7 +20,10 @@ func newServe(p *program) *cobra.Command {
 		Short: "Run Legwork against your Redis",
 		Long: `Run the roles of this process against your Redis: api, worker, scheduler and
 dashboard, all together or apart. Every setting is a key of the configuration
-file, an environment variable (LEGWORK_...) and a flag; flags win.`,
+file, an environment variable (LEGWORK_...) and a flag; flags win.
+
+On SIGHUP the configuration is read again, and the worker's queues and slots are
+changed without a stop: jobs that run go on.`,
 		Example: `  legwork serve --redis-url redis://127.0.0.1:6379/0
   legwork serve --roles worker --worker-queues critical:6,default:3
   legwork serve --config /etc/legwork/legwork.yaml`,
@@ -34,6 +37,7 @@ file, an environment variable (LEGWORK_...) and a flag; flags win.`,
 		}
 		log := newLogger(p.env.stderr, cfg.Log)
 		return p.serve(c.Context(), cfg, log, func(a *app.App) {
+			go reload(c.Context(), a, log, func() (configs.Config, error) { return s.load(c, p.environ, nil) })
 			log.Info("legwork is ready", "version", readBuild().Version, "roles", strings.Join(cfg.Roles, ","),
 				"addr", a.Addr(), "redis", store.Redact(cfg.Redis.URL))
 		})

@@ -15,6 +15,11 @@ func Roles() []string {
 	return []string{RoleAPI, RoleWorker, RoleScheduler, RoleDashboard}
 }
 
+// plainNames returns what can be left to asynq as it is.
+func plainNames() []string {
+	return []string{"dequeue", "forward", "acknowledge", "archive", "reap", "timeouts"}
+}
+
 // RedisEmbedded is the value of redis.url that asks for a Redis inside the
 // process. It is for development only.
 const RedisEmbedded = "embedded"
@@ -28,6 +33,7 @@ type Config struct {
 	Worker   Worker   `yaml:"worker" envPrefix:"WORKER_"`
 	Jobs     Jobs     `yaml:"jobs" envPrefix:"JOBS_"`
 	Handlers Handlers `yaml:"handlers" envPrefix:"HANDLERS_"`
+	Memory   Memory   `yaml:"memory" envPrefix:"MEMORY_"`
 	Log      Log      `yaml:"log" envPrefix:"LOG_"`
 }
 
@@ -72,9 +78,12 @@ type Worker struct {
 	Concurrency    int            `yaml:"concurrency" env:"CONCURRENCY" range:"0..10000" doc:"jobs run at the same time; 0 means 10 per CPU"`
 	Queues         map[string]int `yaml:"queues" env:"QUEUES" doc:"queues to work on, each with its weight from 1 to 100"`
 	Shards         map[string]int `yaml:"shards" env:"SHARDS" doc:"queues to spread over several slots of a Redis Cluster, each with its number of shards from 1 to 32"`
+	Dedicated      map[string]int `yaml:"dedicated" env:"DEDICATED" doc:"queues with slots of their own, each with its number from 1 to 10000; the other queues share concurrency"`
 	StrictPriority bool           `yaml:"strict_priority" env:"STRICT_PRIORITY" doc:"empty a heavier queue before taking from a lighter one"`
 	StopTimeout    time.Duration  `yaml:"stop_timeout" env:"STOP_TIMEOUT" range:"0s..24h" doc:"how long running jobs may finish at a stop"`
 	CancelGrace    time.Duration  `yaml:"cancel_grace" env:"CANCEL_GRACE" range:"0s..1h" doc:"how long jobs have to return once stop_timeout has passed and their contexts are cancelled"`
+	ZombieLimit    int            `yaml:"zombie_limit" env:"ZOMBIE_LIMIT" range:"0..10000" doc:"handlers that may ignore their cancelled contexts before the process stops; 0 means as many as there are slots"`
+	Plain          []string       `yaml:"plain" env:"PLAIN" doc:"what is left to asynq as it is, to tell its faults from Legwork's: dequeue, forward, acknowledge, archive, reap, timeouts"`
 }
 
 // Jobs configures what a job may carry.
@@ -82,6 +91,11 @@ type Jobs struct {
 	PayloadLimit ByteSize `yaml:"payload_limit" env:"PAYLOAD_LIMIT" range:"1KiB..64MiB" doc:"largest payload of a job; at most http.body_limit"`
 	ResultLimit  ByteSize `yaml:"result_limit" env:"RESULT_LIMIT" range:"1KiB..64MiB" doc:"largest result of a job"`
 	BatchLimit   int      `yaml:"batch_limit" env:"BATCH_LIMIT" range:"1..10000" doc:"most jobs in one request"`
+}
+
+// Memory configures what the process spends to save CPU.
+type Memory struct {
+	GCSlack ByteSize `yaml:"gc_slack" env:"GC_SLACK" range:"0..1GiB" doc:"garbage that may gather beyond what Go allows by itself; without effect when GOGC or GOMEMLIMIT is set"`
 }
 
 // Log configures what the process writes about itself.

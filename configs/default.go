@@ -27,6 +27,7 @@ func Default() Config {
 		Worker: Worker{
 			Queues:      map[string]int{"default": 1},
 			Shards:      map[string]int{},
+			Dedicated:   map[string]int{},
 			StopTimeout: 25 * time.Second,
 			CancelGrace: 5 * time.Second,
 		},
@@ -40,6 +41,7 @@ func Default() Config {
 			EmailSend:      EmailSend{Port: 587, TLS: "starttls", Timeout: 30 * time.Second},
 			ImageThumbnail: ImageThumbnail{MaxPixels: 50_000_000, MaxSource: 64 * MiB},
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Memory: Memory{GCSlack: 32 * MiB},
+		Log:    Log{Level: "info", Format: "text"},
 	}
 }

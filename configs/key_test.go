@@ -39,8 +39,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: secret is %t", k.Name, k.Secret)
 		}
 	}
-	if n := len(configs.Keys()); n != 49 {
-		t.Errorf("%d keys, want 49", n)
+	if n := len(configs.Keys()); n != 53 {
+		t.Errorf("%d keys, want 53", n)
 	}
 }
 
@@ -94,6 +94,8 @@ func sample(k configs.Key) (value string, beside map[string]string) {
 		return "10.0.0.0/8,fd00::/8", nil
 	case "handlers.email_send.username":
 		return "x", map[string]string{"handlers.email_send.password": "y"}
+	case "worker.plain":
+		return "dequeue,reap", nil
 	case "handlers.email_send.password":
 		return "x", map[string]string{"handlers.email_send.username": "y"}
 	case "handlers.email_send.from":

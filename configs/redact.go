@@ -16,6 +16,8 @@ const redacted = "[redacted]"
 func (c Config) Redacted() Config {
 	c.Roles = slices.Clone(c.Roles)
 	c.Worker.Queues = maps.Clone(c.Worker.Queues)
+	c.Worker.Dedicated = maps.Clone(c.Worker.Dedicated)
+	c.Worker.Plain = slices.Clone(c.Worker.Plain)
 	c.Handlers.HTTPRequest.AllowCIDRs = slices.Clone(c.Handlers.HTTPRequest.AllowCIDRs)
 	for _, f := range fields() {
 		v := f.value(&c)

@@ -59,7 +59,8 @@ func findings(c *Config, list []field) []finding {
 	}
 	rules := slices.Concat(
 		checkRoles(c.Roles), checkHTTP(c), checkRedis(c.Redis),
-		checkQueues(c.Worker.Queues), checkShards(c.Worker.Shards), checkEmail(c.Handlers.EmailSend),
+		checkQueues("worker.queues", c.Worker.Queues, "weight", 100), checkShards(c.Worker.Shards), checkServed(c.Worker), checkPlain(c.Worker.Plain),
+		checkQueues("worker.dedicated", c.Worker.Dedicated, "number of slots", 10_000), checkEmail(c.Handlers.EmailSend),
 	)
 	for _, f := range rules {
 		if !slices.ContainsFunc(f.keys, func(key string) bool { return outside[key] }) {
@@ -177,17 +178,24 @@ func validHost(host string) bool {
 	return host != "" && len(host) <= 253 && !strings.ContainsFunc(strings.ToLower(host), func(c rune) bool { return !plain(c) && c != '.' })
 }
 
-func checkQueues(queues map[string]int) []finding {
-	const key = "worker.queues"
-	if len(queues) == 0 {
-		return []finding{found(key, &fault{problem: "must name at least one queue", fix: "write default: 1 below it, or remove the key"})}
+// checkServed wants a worker to have something to do.
+func checkServed(w Worker) []finding {
+	if len(w.Queues)+len(w.Dedicated) > 0 {
+		return nil
 	}
+	return []finding{found("worker.queues", &fault{problem: "must name at least one queue", fix: "write default: 1 below it, or remove the key"})}
+}
+
+// checkQueues checks numbers by queue: what they are, and the most allowed.
+func checkQueues(key string, queues map[string]int, what string, most int) []finding {
 	var all []finding
 	for _, name := range slices.Sorted(maps.Keys(queues)) {
-		weight := queues[name]
 		all = append(all, checkQueueName(key, name)...)
-		if weight < 1 || weight > 100 {
-			bad := &fault{problem: "must have a weight of 1 to 100", fix: "write 1 for the least important queue, more for others", value: strconv.Itoa(weight)}
+		if n := queues[name]; n < 1 || n > most {
+			bad := &fault{
+				problem: fmt.Sprintf("must have a %s of 1 to %d", what, most), value: strconv.Itoa(n),
+				fix: "write 1 for the least important queue, more for others",
+			}
 			all = append(all, finding{fault: bad, keys: []string{key}, part: entry(name)})
 		}
 	}
@@ -212,6 +220,17 @@ func checkShards(shards map[string]int) []finding {
 		if n := shards[name]; n < 1 || n > shardsMax {
 			bad := &fault{problem: fmt.Sprintf("must be 1 to %d shards", shardsMax), fix: "write 1 to leave the queue whole, or about four for each master of the cluster", value: strconv.Itoa(n)}
 			all = append(all, finding{fault: bad, keys: []string{key}, part: entry(name)})
+		}
+	}
+	return all
+}
+
+func checkPlain(names []string) []finding {
+	var all []finding
+	for i, name := range names {
+		if !slices.Contains(plainNames(), name) {
+			bad := &fault{problem: "must be " + either(plainNames()), fix: "write " + instead(name, plainNames()), value: name}
+			all = append(all, finding{fault: bad, keys: []string{"worker.plain"}, part: fmt.Sprintf("[%d]", i)})
 		}
 	}
 	return all

@@ -1,6 +1,7 @@
 package configs_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -133,5 +134,25 @@ func TestValidate(t *testing.T) {
 	}
 	if err := (configs.Config{}).Validate(); err == nil {
 		t.Error("the zero Config is valid")
+	}
+}
+
+// Promise: queues with slots of their own and what is left to asynq are checked.
+func TestWorkerKeysAreChecked(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		flags map[string]string
+		want  string
+	}{
+		"too many slots": {map[string]string{"worker.dedicated": "mail:10001"}, "number of slots of 1 to 10000"},
+		"no slots":       {map[string]string{"worker.dedicated": "mail:0"}, "number of slots of 1 to 10000"},
+		"bad name":       {map[string]string{"worker.dedicated": "Mail:1"}, "queue names"},
+		"unknown":        {map[string]string{"worker.plain": "dequeu"}, "write dequeue"},
+		"good":           {map[string]string{"worker.dedicated": "mail:2", "worker.plain": "reap"}, ""},
+	} {
+		_, err := configs.Load(configs.Source{Flags: c.flags})
+		if got := fmt.Sprint(err); (err == nil) != (c.want == "") || !strings.Contains(got, c.want) && c.want != "" {
+			t.Errorf("%s: got %v, want %q", name, err, c.want)
+		}
 	}
 }

@@ -50,7 +50,7 @@ func newRig(t *testing.T) *rig {
 	catalog := engine.NewCatalog(reg, inst.Client, log)
 	r := &rig{t: t, inst: inst, inspect: inspect.New(inst.Client, log), engine: engine.New(engine.Options{Redis: inst.Client, Catalog: catalog, Log: log})}
 	r.page = dashboard.New(dashboard.Options{Inspector: r.inspect, Catalog: catalog, Log: log})
-	p := engine.NewPool(engine.PoolOptions{Redis: inst.Client, Registry: reg, Queues: map[string]int{"work": 1}, Concurrency: 5, Log: log})
+	p := engine.NewWorker(engine.WorkerOptions{Redis: inst.Client, Registry: reg, Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{"work": 1}, Concurrency: 5}}, Log: log})
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

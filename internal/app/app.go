@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -21,15 +21,8 @@ import (
 	"legwork/jobs"
 )
 
-// perCPU is how many jobs run at once for each CPU, when the configuration
-// leaves it open.
-const perCPU = 10
-
 // startTimeoutMin is time for one try, when the configuration asks for no more.
 const startTimeoutMin = time.Second
-
-// agreeEvery is how long a start waits before it asks Redis for shards again.
-const agreeEvery = 100 * time.Millisecond
 
 // ErrAddrInUse is returned by [New] when another program listens on the address.
 var ErrAddrInUse = errors.New("address already in use")
@@ -51,7 +44,11 @@ type App struct {
 	id       string
 	redis    redis.UniversalClient
 	listener net.Listener // nil without a role that serves HTTP
+	shards   *store.Shards
+	worker   *worker // nil without the role, and before Run
 	parts    []part
+
+	change sync.Mutex // held by Reconfigure, which alone changes cfg, and by regrow
 }
 
 // part is a component with a life: what starts first stops last.
@@ -73,6 +70,7 @@ func New(o Options) (*App, error) {
 	if a.redis, err = open(o.Config.Redis); err != nil {
 		return nil, err
 	}
+	a.shards = store.NewShards(a.redis, a.log)
 	if a.serves() {
 		if a.listener, err = listen(o.Config.HTTP.Addr); err != nil {
 			return nil, errors.Join(err, a.redis.Close())
@@ -96,6 +94,7 @@ func (a *App) Addr() string {
 // ctx asked for, and wraps the cause of ctx's end if Redis was still awaited.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	defer a.close()
+	defer runtime.KeepAlive(slack(a.cfg.Memory))
 	if err := store.WaitReady(ctx, a.redis, a.log, max(a.cfg.Redis.StartTimeout, startTimeoutMin)); err != nil {
 		return err
 	}
@@ -122,65 +121,25 @@ func (a *App) compose(ctx context.Context, failed chan<- error) error {
 		h := engine.NewHousekeeper(a.redis, a.log)
 		a.parts = append(a.parts, part{"scheduler", h.Start, h.Stop})
 	}
-	shards := store.NewShards(a.redis, a.log)
 	if a.has(configs.RoleWorker) || a.serves() {
-		a.parts = append(a.parts, part{"shards", shards.Start, shards.Stop})
+		a.parts = append(a.parts, part{"shards", a.shards.Start, a.shards.Stop})
 	}
 	if a.has(configs.RoleWorker) {
-		if err := a.composeWorker(ctx, shards); err != nil {
+		if err := a.composeWorker(ctx, failed); err != nil {
 			return err
 		}
 	}
 	if a.serves() {
-		a.composeHTTP(shards, failed)
+		a.composeHTTP(failed)
 	}
 	return nil
 }
 
-func (a *App) composeWorker(ctx context.Context, shards *store.Shards) error {
-	w := a.cfg.Worker
-	served, err := a.agree(ctx, shards)
-	if err != nil {
-		return err
-	}
-	if w.Concurrency == 0 {
-		w.Concurrency = perCPU * runtime.GOMAXPROCS(0)
-	}
-	pool := engine.NewPool(engine.PoolOptions{
-		Redis: a.redis, Registry: a.registry, StrictPriority: w.StrictPriority,
-		Queues: store.ShardWeights(w.Queues, served, w.StrictPriority),
-		// A configured 0 means no time at all; to the pool it would mean its default.
-		Concurrency: w.Concurrency, StopTimeout: max(w.StopTimeout, 1), CancelGrace: max(w.CancelGrace, 1),
-		ResultLimit: int(a.cfg.Jobs.ResultLimit), Log: a.log,
-	})
-	announcer := engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, w.Concurrency, w.Queues, a.log)
-	a.parts = append(a.parts, part{"worker", pool.Start, pool.Stop}, part{"announcer", announcer.Start, announcer.Stop})
-	return nil
-}
-
-// agree settles with the other processes which shards there are to serve. Should
-// Redis have gone away again, it tries for as long as the start may wait for Redis.
-func (a *App) agree(ctx context.Context, shards *store.Shards) (map[string][]string, error) {
-	bounded, cancel := context.WithTimeout(ctx, max(a.cfg.Redis.StartTimeout, startTimeoutMin))
-	defer cancel()
-	for {
-		served, err := shards.Serve(bounded, slices.Collect(maps.Keys(a.cfg.Worker.Queues)), a.cfg.Worker.Shards)
-		if err == nil || !store.Unavailable(err) || store.Denied(err) {
-			return served, err
-		}
-		select {
-		case <-time.After(agreeEvery):
-		case <-bounded.Done():
-			return nil, err
-		}
-	}
-}
-
-func (a *App) composeHTTP(shards *store.Shards, failed chan<- error) {
+func (a *App) composeHTTP(failed chan<- error) {
 	catalog := engine.NewCatalog(a.registry, a.redis, a.log)
 	waiters := engine.NewWaiters(a.redis, a.id)
 	eng := engine.New(engine.Options{
-		Redis: a.redis, Catalog: catalog, Shards: shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log,
+		Redis: a.redis, Catalog: catalog, Shards: a.shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log,
 		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
 	})
 	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspect.New(a.redis, a.log)}, failed)

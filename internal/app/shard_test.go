@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -186,6 +187,60 @@ func TestQueueGrows(t *testing.T) {
 			t.Errorf("the queue has %s shards", n)
 		}
 	})
+}
+
+// Promise: a worker that runs when its queue grows serves the new shards within
+// seconds, with slots of its own or shared; so does one that is given the new
+// number while it runs. Nobody has to be restarted.
+func TestRunningWorkersServeNewShards(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	var l ledger
+	c := config(inst)
+	c.Worker.Dedicated = map[string]int{"narrow": 2}
+	p := start(t, c, l.register)
+	old := p.batch(100)
+	l.once(t, old)
+	s := store.NewShards(inst.Client, slog.New(slog.DiscardHandler))
+	if _, err := s.Serve(t.Context(), []string{"default", "narrow"}, map[string]int{"default": 3, "narrow": 3}); err != nil {
+		t.Fatal(err)
+	}
+	// A job of every shard, from a process that knows of them at once.
+	ids := slices.Clone(old)
+	place := func(queue string, n int) {
+		for i := range 40 * n {
+			id := fmt.Sprint(queue, n, "-", i)
+			shard := store.Shard(queue, i%n)
+			m := store.Message{Type: "test.note", Payload: []byte("{}"), ID: id, Queue: shard, Timeout: 60, Retention: 60}
+			k := store.KeysOf(shard)
+			pipe := inst.Client.TxPipeline()
+			pipe.SAdd(t.Context(), store.KeyQueues, shard)
+			pipe.HSet(t.Context(), k.Task(id), store.FieldMessage, m.Encode(), store.FieldState, "pending")
+			pipe.LPush(t.Context(), k.Pending(), id)
+			if _, err := pipe.Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			ids = append(ids, id)
+		}
+	}
+	place("default", 3)
+	place("narrow", 3)
+	l.once(t, ids)
+	c.Worker.Shards = map[string]int{"default": 5, "narrow": 4}
+	if later, err := p.app.Reconfigure(t.Context(), c); err != nil || len(later) > 0 {
+		t.Fatalf("reconfigure: %v, %v wait", err, later)
+	}
+	if n := inst.Client.HGet(t.Context(), store.KeyShards, "default").Val(); n != "5" {
+		t.Errorf("the queue has %s shards", n)
+	}
+	place("default", 5)
+	place("narrow", 4)
+	l.once(t, ids)
+	for _, q := range p.queues() {
+		if q.Weight != 1 || q.States["pending"] != 0 {
+			t.Errorf("queue %+v", q)
+		}
+	}
 }
 
 // Promise: lowering the number as docs/operations.md says loses no job: workers go on

@@ -40,7 +40,7 @@ type Engine struct {
 	queueName string
 	leftover  bool // the queue is to be removed from a Redis of the caller's
 	engine    *engine.Engine
-	pool      *engine.Pool
+	worker    *engine.Worker
 	waiters   *engine.Waiters
 	inspector *inspect.Inspector
 }
@@ -97,10 +97,10 @@ func (e *Engine) start(ctx context.Context, log *slog.Logger) error {
 	e.inspector = inspect.New(e.redis, log)
 	e.waiters = engine.NewWaiters(e.redis, uuid.NewString())
 	e.waiters.Start(ctx)
-	e.pool = engine.NewPool(engine.PoolOptions{
-		Redis: e.redis, Registry: r, Queues: map[string]int{e.queueName: 1}, Concurrency: perCPU * runtime.GOMAXPROCS(0), Log: log,
+	e.worker = engine.NewWorker(engine.WorkerOptions{
+		Redis: e.redis, Registry: r, Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{e.queueName: 1}, Concurrency: perCPU * runtime.GOMAXPROCS(0)}}, Log: log,
 	})
-	return e.pool.Start(ctx)
+	return e.worker.Start(ctx)
 }
 
 // Close stops everything that OpenEngine started and removes its queue.
@@ -108,8 +108,8 @@ func (e *Engine) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
 	defer cancel()
 	var errs []error
-	if e.pool != nil {
-		errs = append(errs, e.pool.Stop(ctx))
+	if e.worker != nil {
+		errs = append(errs, e.worker.Stop(ctx))
 	}
 	if e.waiters != nil {
 		e.waiters.Stop()

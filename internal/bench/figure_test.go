@@ -31,7 +31,7 @@ func TestPercentile(t *testing.T) {
 		{0, Latency{}}, {1, Latency{1, 1, 1}}, {2, Latency{1, 2, 2}}, {3, Latency{2, 3, 3}},
 		{20, Latency{10, 19, 20}}, {100, Latency{50, 95, 99}}, {1000, Latency{500, 950, 990}},
 	} {
-		if got := latencyOf(upTo(c.n)); got != c.want {
+		if got := LatencyOf(upTo(c.n)); got != c.want {
 			t.Errorf("1 to %d ms: %+v, want %+v", c.n, got, c.want)
 		}
 	}
@@ -43,7 +43,7 @@ func TestMedian(t *testing.T) {
 		values []float64
 		want   float64
 	}{{[]float64{7}, 7}, {[]float64{3, 1}, 2}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 3, 2}, 2.5}} {
-		if got := median(c.values); got != c.want {
+		if got := Median(c.values); got != c.want {
 			t.Errorf("median of %v = %v, want %v", c.values, got, c.want)
 		}
 	}

@@ -15,7 +15,9 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/labstack/echo/v4"
@@ -134,8 +136,15 @@ func serveBarest(ctx context.Context, redis string) error {
 	return nil
 }
 
-// startFront starts a front and returns its URL.
-func startFront(tb testing.TB, kind, redis string) *url.URL {
+// front is a running server process.
+type front struct {
+	url  *url.URL
+	kind string
+	cmd  *exec.Cmd
+	stop func() error // tells it to end and waits for that; may be called twice
+}
+
+func startFront(tb testing.TB, kind, redis string) *front {
 	tb.Helper()
 	c := exec.Command(os.Args[0])
 	c.Env = append(os.Environ(), envFront+"="+kind, envRedis+"="+redis)
@@ -151,15 +160,24 @@ func startFront(tb testing.TB, kind, redis string) *url.URL {
 	if err := c.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
+	f := &front{kind: kind, cmd: c, stop: sync.OnceValue(func() error {
 		_ = in.Close()
-		if err := c.Wait(); err != nil {
-			tb.Errorf("front %s: %v", kind, err)
-		}
-	})
+		return c.Wait()
+	})}
+	tb.Cleanup(func() { f.end(tb) })
 	addr, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		tb.Fatalf("front %s did not start: %v", kind, err)
 	}
-	return &url.URL{Scheme: "http", Host: strings.TrimSpace(addr)}
+	f.url = &url.URL{Scheme: "http", Host: strings.TrimSpace(addr)}
+	return f
+}
+
+// end stops the front and returns the CPU time that it took.
+func (f *front) end(tb testing.TB) time.Duration {
+	tb.Helper()
+	if err := f.stop(); err != nil {
+		tb.Errorf("front %s: %v", f.kind, err)
+	}
+	return f.cmd.ProcessState.UserTime() + f.cmd.ProcessState.SystemTime()
 }

@@ -13,7 +13,8 @@ type Latency struct {
 	P99 float64 `json:"p99"`
 }
 
-func latencyOf(values []time.Duration) Latency {
+// LatencyOf returns the spread of the values.
+func LatencyOf(values []time.Duration) Latency {
 	sorted := slices.Sorted(slices.Values(values))
 	return Latency{P50: percentile(sorted, 50), P95: percentile(sorted, 95), P99: percentile(sorted, 99)}
 }

@@ -40,7 +40,7 @@ func load(ctx context.Context, t Target, o Options, per int) (*Load, error) {
 	if err := c.run(ctx, t, o); err != nil {
 		return nil, err
 	}
-	out := &Load{Jobs: calls * per, Enqueued: rate(calls*per, c.ended.Sub(c.began)), Answer: latencyOf(c.took)}
+	out := &Load{Jobs: calls * per, Enqueued: rate(calls*per, c.ended.Sub(c.began)), Answer: LatencyOf(c.took)}
 	s := settling{target: t, queue: o.Queue, goal: before.ProcessedTotal + int64(out.Jobs), failed: before.FailedTotal}
 	left, err := s.wait(ctx)
 	if err != nil {

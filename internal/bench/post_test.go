@@ -35,11 +35,14 @@ const (
 // are the least and the greatest.
 func BenchmarkOneJobPOST(b *testing.B) {
 	inst := benchRedis(b)
-	legwork := newPoster(b, startFront(b, frontLegwork, inst.Nodes[0].Addr()), "/v1/jobs", oneJob(), connections)
-	barest := newPoster(b, startFront(b, frontBarest, inst.Nodes[0].Addr()), "/v1/jobs", oneJob(), connections)
-	compare(b, inst.Client, "barest_jobs/s",
-		func() float64 { return legwork.post(b, posts, 1) },
-		func() float64 { return barest.post(b, posts, 1) })
+	legwork, barest := startFront(b, frontLegwork, inst.Nodes[0].Addr()), startFront(b, frontBarest, inst.Nodes[0].Addr())
+	ours := newPoster(b, legwork.url, "/v1/jobs", oneJob(), connections)
+	theirs := newPoster(b, barest.url, "/v1/jobs", oneJob(), connections)
+	rounds := compare(b, inst.Client, "barest", posts,
+		func() float64 { return ours.post(b, posts, 1) },
+		func() float64 { return theirs.post(b, posts, 1) })
+	reportCPU(b, "legwork", legwork.end(b), rounds*posts)
+	reportCPU(b, "barest", barest.end(b), rounds*posts)
 }
 
 // BenchmarkBatchPOST compares the jobs per second of Legwork's batch call, 1,000
@@ -47,12 +50,14 @@ func BenchmarkOneJobPOST(b *testing.B) {
 // that enqueue one by one with a stock asynq client: no HTTP, no checks.
 func BenchmarkBatchPOST(b *testing.B) {
 	inst := benchRedis(b)
-	batch := newPoster(b, startFront(b, frontLegwork, inst.Nodes[0].Addr()), "/v1/jobs/batch", manyJobs(batchJobs), batchLoad)
+	legwork := startFront(b, frontLegwork, inst.Nodes[0].Addr())
+	batch := newPoster(b, legwork.url, "/v1/jobs/batch", manyJobs(batchJobs), batchLoad)
 	stock := asynq.NewClient(asynq.RedisClientOpt{Addr: inst.Nodes[0].Addr()})
 	b.Cleanup(func() { _ = stock.Close() })
-	compare(b, inst.Client, "stock_jobs/s",
+	rounds := compare(b, inst.Client, "stock", batchPosts*batchJobs,
 		func() float64 { return batch.post(b, batchPosts, batchJobs) },
 		func() float64 { return enqueueStock(b, stock, batchPosts*batchJobs) })
+	reportCPU(b, "legwork", legwork.end(b), rounds*batchPosts*batchJobs)
 }
 
 func benchRedis(b *testing.B) storetest.Instance {
@@ -69,36 +74,74 @@ func manyJobs(n int) []byte {
 }
 
 // compare runs both sides in turn, each going first every other time, in an
-// empty database every time, and reports the medians.
-func compare(b *testing.B, db redis.UniversalClient, other string, legwork, peer func() float64) {
-	round := func(side func() float64) float64 {
+// empty database every time, and reports the medians: rates, their ratio, and
+// the CPU that Redis took for a job of each side. It returns how many rounds each
+// side ran.
+func compare(b *testing.B, db redis.UniversalClient, other string, jobs int, legwork, peer func() float64) (rounds int) {
+	round := func(side func() float64) (rate, redisCPU float64) {
 		if err := db.FlushDB(context.Background()).Err(); err != nil {
 			b.Fatal(err)
 		}
-		return side()
+		before := redisTime(b, db)
+		rate = side()
+		return rate, micros(redisTime(b, db)-before) / float64(jobs)
 	}
 	round(legwork)
 	round(peer)
+	rounds = 1
 	for b.Loop() {
-		var ours, theirs, ratios []float64
+		var ours, theirs, ratios, ourRedis, theirRedis []float64
 		for i := range pairs {
-			var mine, its float64
+			var mine, its, myRedis, itsRedis float64
 			if i%2 == 0 {
-				mine, its = round(legwork), round(peer)
+				mine, myRedis = round(legwork)
+				its, itsRedis = round(peer)
 			} else {
-				its, mine = round(peer), round(legwork)
+				its, itsRedis = round(peer)
+				mine, myRedis = round(legwork)
 			}
 			ours, theirs, ratios = append(ours, mine), append(theirs, its), append(ratios, mine/its)
+			ourRedis, theirRedis = append(ourRedis, myRedis), append(theirRedis, itsRedis)
 		}
+		rounds += pairs
 		b.Logf("legwork %.0f, peer %.0f, ratio %.2f", ours, theirs, ratios)
-		b.ReportMetric(median(ours), "legwork_jobs/s")
-		b.ReportMetric(median(theirs), other)
-		b.ReportMetric(median(ratios), "ratio")
+		b.ReportMetric(Median(ours), "legwork_jobs/s")
+		b.ReportMetric(Median(theirs), other+"_jobs/s")
+		b.ReportMetric(Median(ratios), "ratio")
 		b.ReportMetric(slices.Min(ratios), "ratio_min")
 		b.ReportMetric(slices.Max(ratios), "ratio_max")
+		b.ReportMetric(Median(ourRedis), "legwork_redis_us/job")
+		b.ReportMetric(Median(theirRedis), other+"_redis_us/job")
 	}
 	b.ReportMetric(0, "ns/op")
+	return rounds
 }
+
+// redisTime is the CPU time that Redis has taken since its start.
+func redisTime(b *testing.B, db redis.UniversalClient) time.Duration {
+	info, err := db.Info(context.Background(), "cpu").Result()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var total time.Duration
+	for _, field := range []string{"used_cpu_sys:", "used_cpu_user:"} {
+		_, rest, _ := strings.Cut(info, "\n"+field)
+		seconds, _, _ := strings.Cut(rest, "\r")
+		d, err := time.ParseDuration(seconds + "s")
+		if err != nil {
+			b.Fatal(err)
+		}
+		total += d
+	}
+	return total
+}
+
+// reportCPU reports a front's CPU time per job, its start included.
+func reportCPU(b *testing.B, name string, taken time.Duration, jobs int) {
+	b.ReportMetric(micros(taken)/float64(jobs), name+"_cpu_us/job")
+}
+
+func micros(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // poster sends one request over and over, on a number of connections.
 type poster struct {

@@ -41,7 +41,7 @@ func (r *Report) summarize(early int) {
 	}
 	for _, name := range names {
 		v := values[name]
-		r.Figures = append(r.Figures, Figure{Name: name, Unit: units[name], Median: median(v), Min: slices.Min(v), Max: slices.Max(v)})
+		r.Figures = append(r.Figures, Figure{Name: name, Unit: units[name], Median: Median(v), Min: slices.Min(v), Max: slices.Max(v)})
 	}
 	if early > 0 {
 		r.Notes = append(r.Notes, fmt.Sprintf(
@@ -81,8 +81,8 @@ func (l *Latency) points(name string) []point {
 	return []point{{name + ".p50", "ms", l.P50}, {name + ".p95", "ms", l.P95}, {name + ".p99", "ms", l.P99}}
 }
 
-// median is the middle value, or the mean of the two in the middle.
-func median(values []float64) float64 {
+// Median is the middle value, or the mean of the two in the middle.
+func Median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	half := len(sorted) / 2
 	if len(sorted)%2 == 0 {

@@ -68,12 +68,12 @@ func (r *runner) round(ctx context.Context) (*Round, error) {
 		if err != nil {
 			return nil, err
 		}
-		all := latencyOf(endToEnd)
+		all := LatencyOf(endToEnd)
 		round.EndToEnd = &all
 		if early := countNegative(pickUp); early > 0 {
 			r.early += early
 		} else {
-			started := latencyOf(pickUp)
+			started := LatencyOf(pickUp)
 			round.PickUp = &started
 		}
 	}

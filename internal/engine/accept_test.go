@@ -14,7 +14,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
-	"legwork/internal/engine"
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
 )
@@ -220,7 +219,7 @@ func TestQueuePriorities(t *testing.T) {
 				r.post(client.Enqueue{Type: "test.note", Queue: "high"})
 				r.post(client.Enqueue{Type: "test.note", Queue: "low"})
 			}
-			r.pool(func(o *engine.PoolOptions) {
+			r.worker(func(o *options) {
 				o.Queues, o.StrictPriority, o.Concurrency = map[string]int{"high": 9, "low": 1}, strict, 1
 			})
 			low := 0

@@ -41,10 +41,10 @@ type Announcement struct {
 // that API processes without the handlers know the types.
 type Announcer struct {
 	redis redis.UniversalClient
-	doc   Announcement
 	log   *slog.Logger
 
 	mu     sync.Mutex
+	doc    Announcement       // guarded by mu
 	cancel context.CancelFunc // guarded by mu; nil before Start and after Stop
 	done   sync.WaitGroup
 }
@@ -65,34 +65,42 @@ func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string,
 
 // Start announces once and then keeps the announcement alive until Stop.
 func (a *Announcer) Start(ctx context.Context) error {
-	raw, err := json.Marshal(a.doc)
-	if err != nil {
-		return fmt.Errorf("encode announcement: %w", err)
-	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.cancel != nil {
 		return nil
 	}
-	if err := a.write(ctx, raw); err != nil {
-		a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
+	if _, err := json.Marshal(a.doc); err != nil {
+		return fmt.Errorf("encode announcement: %w", err)
 	}
+	a.tell(ctx, a.doc)
 	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	a.done.Go(func() { a.keep(ctx, raw) })
+	a.done.Go(func() { a.keep(ctx) })
 	return nil
+}
+
+// Update announces other slots and queues from now on.
+func (a *Announcer) Update(ctx context.Context, concurrency int, queues map[string]int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.doc.Concurrency, a.doc.Queues = concurrency, queues
+	if a.cancel != nil {
+		a.tell(ctx, a.doc)
+	}
 }
 
 // Stop withdraws the announcement. When Redis is away it returns an error after
 // two seconds at most, and the announcement expires by itself.
 func (a *Announcer) Stop(ctx context.Context) error {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.cancel == nil {
+	end := a.cancel
+	a.cancel = nil
+	a.mu.Unlock()
+	if end == nil {
 		return nil
 	}
-	a.cancel()
+	end()
 	a.done.Wait()
-	a.cancel = nil
 	ctx, cancel := context.WithTimeout(ctx, announceStopMax)
 	defer cancel()
 	pipe := a.redis.Pipeline()
@@ -104,18 +112,25 @@ func (a *Announcer) Stop(ctx context.Context) error {
 	return nil
 }
 
-func (a *Announcer) keep(ctx context.Context, raw []byte) {
+func (a *Announcer) keep(ctx context.Context) {
 	every(ctx, announceEvery, func() {
-		if err := a.write(ctx, raw); err != nil && ctx.Err() == nil {
-			a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
-		}
+		a.mu.Lock()
+		doc := a.doc
+		a.mu.Unlock()
+		a.tell(ctx, doc)
 	})
 }
 
-func (a *Announcer) write(ctx context.Context, raw []byte) error {
-	pipe := a.redis.Pipeline()
-	pipe.Set(ctx, store.KeyWorkerPrefix+a.doc.ID, raw, announceTTL)
-	pipe.SAdd(ctx, store.KeyWorkers, a.doc.ID)
-	_, err := pipe.Exec(ctx)
-	return err
+// tell writes the announcement; the next one makes up for what fails.
+func (a *Announcer) tell(ctx context.Context, doc Announcement) {
+	raw, err := json.Marshal(doc)
+	if err == nil {
+		pipe := a.redis.Pipeline()
+		pipe.Set(ctx, store.KeyWorkerPrefix+doc.ID, raw, announceTTL)
+		pipe.SAdd(ctx, store.KeyWorkers, doc.ID)
+		_, err = pipe.Exec(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
+	}
 }

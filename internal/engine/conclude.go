@@ -27,7 +27,7 @@ func (f *failure) Unwrap() error { return f.tell }
 
 // conclude decides how the job ends: what the acknowledgement is to write, and the
 // error that makes asynq send the right one.
-func (p *Pool) conclude(ctx context.Context, r *run, result json.RawMessage, err error) (outcome, error) {
+func (w *Worker) conclude(ctx context.Context, r *run, result json.RawMessage, err error) (outcome, error) {
 	out := outcome{waiter: r.meta.Waiter}
 	if err == nil {
 		out.result = result
@@ -47,7 +47,7 @@ func (p *Pool) conclude(ctx context.Context, r *run, result json.RawMessage, err
 		out.ending = endRequeue
 		return out, &failure{text: text, tell: asynq.RevokeTask}
 	}
-	f := p.failed(ctx, r, d, text, err)
+	f := w.failed(ctx, r, d, text, err)
 	if f.tell == nil {
 		out.due = time.Now().Add(f.delay)
 	}
@@ -56,16 +56,16 @@ func (p *Pool) conclude(ctx context.Context, r *run, result json.RawMessage, err
 }
 
 // failed decides between another attempt and a dead letter.
-func (p *Pool) failed(ctx context.Context, r *run, d jobs.Decision, text string, err error) *failure {
+func (w *Worker) failed(ctx context.Context, r *run, d jobs.Decision, text string, err error) *failure {
 	switch {
-	case errors.Is(err, errCancelled) || p.cancelAsked(ctx, r):
+	case errors.Is(err, errCancelled) || w.cancelAsked(ctx, r):
 		return &failure{text: errCancelled.Error(), tell: asynq.SkipRetry}
 	case d.Verdict == jobs.VerdictPermanent:
 		return &failure{text: text, tell: asynq.SkipRetry}
 	}
 	delay := d.Delay
 	if !d.Delayed {
-		delay = p.backoff(r.msg.Type).Delay(r.attempt)
+		delay = w.backoff(r.msg.Type).Delay(r.attempt)
 	}
 	if next := time.Now().Add(delay); r.meta.Until > 0 && next.UnixMilli() >= r.meta.Until {
 		return &failure{text: clip(fmt.Sprintf("%s (no retry: the job's deadline comes first)", text)), tell: asynq.SkipRetry}
@@ -76,25 +76,25 @@ func (p *Pool) failed(ctx context.Context, r *run, d jobs.Decision, text string,
 // cancelAsked reports whether somebody asked to cancel the job: the message to
 // this process may have been lost with a connection. Without an answer from
 // Redis it reports false.
-func (p *Pool) cancelAsked(ctx context.Context, r *run) bool {
+func (w *Worker) cancelAsked(ctx context.Context, r *run) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	asked, err := p.redis.HExists(ctx, store.KeysOf(r.queue).Task(r.id), store.FieldCancel).Result()
+	asked, err := w.Redis.HExists(ctx, store.KeysOf(r.queue).Task(r.id), store.FieldCancel).Result()
 	return err == nil && asked
 }
 
 // retryDelay is asynq's RetryDelayFunc: n is the number of retries used so far.
 // The seam sets the exact time of attempts that failed here; what is left are
 // those whose lease has ended.
-func (p *Pool) retryDelay(n int, err error, task *asynq.Task) time.Duration {
+func (w *Worker) retryDelay(n int, err error, task *asynq.Task) time.Duration {
 	if f, ok := errors.AsType[*failure](err); ok {
 		return f.delay
 	}
-	return p.backoff(task.Type()).Delay(n + 1)
+	return w.backoff(task.Type()).Delay(n + 1)
 }
 
-func (p *Pool) backoff(name string) jobs.Backoff {
-	if t, ok := p.registry.Lookup(name); ok {
+func (w *Worker) backoff(name string) jobs.Backoff {
+	if t, ok := w.Registry.Lookup(name); ok {
 		return t.Backoff
 	}
 	return jobs.Backoff{}

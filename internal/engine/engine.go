@@ -48,6 +48,7 @@ type Engine struct {
 // Receipt is the proof that a job was accepted.
 type Receipt struct {
 	Message *store.Message
+	Meta    store.Meta // of the message
 	State   jobs.State
 	Due     time.Time // when a scheduled job may start; zero for a pending one
 }
@@ -78,13 +79,12 @@ func (e *Engine) Stop() { e.singles.close() }
 //
 // A waiter is the id of a process to tell when the job has ended, or "".
 func (e *Engine) Enqueue(ctx context.Context, r client.Enqueue, waiter string) (*Receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.timeout)
-	defer cancel()
+	began := time.Now()
 	en, err := e.accept(ctx, &r, waiter)
 	if err != nil {
 		return nil, err
 	}
-	if err := enqueueError(en, e.storeOne(ctx, en)); err != nil {
+	if err := enqueueError(en, e.storeOne(ctx, en, began)); err != nil {
 		return nil, err
 	}
 	return receipt(en), nil
@@ -140,14 +140,16 @@ func (e *Engine) accept(ctx context.Context, r *client.Enqueue, waiter string) (
 }
 
 // storeOne writes one entry: together with others that come at the same time,
-// unless its id has to be claimed first.
-func (e *Engine) storeOne(ctx context.Context, en *entry) error {
+// unless its id has to be claimed first. Its time began when its caller came.
+func (e *Engine) storeOne(ctx context.Context, en *entry, began time.Time) error {
 	if !en.chosen {
-		if err := e.singles.put(ctx, en); err != nil {
+		if err := e.singles.put(ctx, en, began); err != nil {
 			return err
 		}
 		return en.err
 	}
+	ctx, cancel := context.WithDeadline(ctx, began.Add(e.timeout))
+	defer cancel()
 	e.storeClaimed(ctx, []*entry{en})
 	return en.err
 }
@@ -192,9 +194,9 @@ func (e *Engine) storeClaimed(ctx context.Context, entries []*entry) {
 }
 
 func receipt(e *entry) *Receipt {
-	r := &Receipt{Message: e.msg, State: jobs.StatePending}
+	r := &Receipt{Message: e.msg, Meta: e.meta, State: jobs.StatePending}
 	if e.due != "0" {
-		r.State, r.Due = jobs.StateScheduled, time.UnixMicro(e.msg.Meta().RunAt).UTC()
+		r.State, r.Due = jobs.StateScheduled, time.UnixMicro(e.meta.RunAt).UTC()
 	}
 	return r
 }

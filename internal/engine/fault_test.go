@@ -81,7 +81,7 @@ func TestLostAcknowledgementIsSentAgain(t *testing.T) {
 			return "done", nil
 		}, jobs.Options{MaxRetries: jobs.NoRetries})
 	})
-	r.pool(func(o *engine.PoolOptions) { o.Redis = worker })
+	r.worker(func(o *options) { o.Redis = worker })
 	var ids []string
 	for range total {
 		ids = append(ids, r.post(client.Enqueue{Type: "test.hold"}))
@@ -118,7 +118,7 @@ func TestDeadLettersAreNotTrimmed(t *testing.T) {
 	if _, err := pipe.Exec(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	r.pool(nil)
+	r.worker(nil)
 	r.until(r.post(client.Enqueue{Type: "test.die"}), jobs.StateArchived)
 	if n := inst.Client.ZCard(t.Context(), k.Archived()).Val(); n != 12_001 {
 		t.Errorf("%d dead letters, want 12001", n)
@@ -136,7 +136,7 @@ func TestDamagedMessageDoesNotStopOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := r.post(client.Enqueue{Type: "test.ok"})
-	r.pool(nil)
+	r.worker(nil)
 	r.until(good, jobs.StateCompleted)
 	if j, err := r.inspect.Job(t.Context(), bad); err != nil || j.LastError == "" {
 		t.Errorf("damaged job = %+v, %v; want it shown as damaged", j, err)
@@ -148,7 +148,7 @@ func TestFlushedScriptsAreLoadedAgain(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
 	r := newRig(t, inst, noop)
-	r.pool(nil)
+	r.worker(nil)
 	for range 3 {
 		if err := inst.Client.ScriptFlush(t.Context()).Err(); err != nil {
 			t.Fatal(err)
@@ -233,7 +233,7 @@ func TestWaitersHearOfTheEnd(t *testing.T) {
 			return struct{}{}, nil
 		}, jobs.Options{})
 	})
-	r.pool(nil)
+	r.worker(nil)
 	w := engine.NewWaiters(inst.Client, "api-1")
 	w.Start(t.Context())
 	defer w.Stop()

@@ -29,7 +29,7 @@ func TestJobRunsOnEveryRedis(t *testing.T) {
 				return map[string]any{"sum": in.A + in.B, "attempt": i.Attempt, "tenant": i.Headers["tenant"], "tags": i.Tags}, nil
 			}, jobs.Options{})
 		})
-		r.pool(nil)
+		r.worker(nil)
 		id := r.post(client.Enqueue{
 			Type: "math.add", Payload: json.RawMessage(`{"a":9007199254740993,"b":1}`),
 			Headers: map[string]string{"tenant": "acme"}, Tags: []string{"blue"},
@@ -89,7 +89,7 @@ func TestHandlerOutcomes(t *testing.T) {
 			return "fine", nil
 		}, jobs.Options{Backoff: quick()})
 	})
-	r.pool(nil)
+	r.worker(nil)
 	for _, c := range []struct {
 		mode    string
 		retries int
@@ -140,7 +140,7 @@ func TestSnoozeUsesNoAttempt(t *testing.T) {
 			return struct{}{}, nil
 		}, jobs.Options{MaxRetries: jobs.NoRetries})
 	})
-	r.pool(nil)
+	r.worker(nil)
 	id := r.post(client.Enqueue{Type: "test.snooze"})
 	for range 3 {
 		if attempt := receive(t, runs); attempt != 1 {
@@ -163,7 +163,7 @@ func TestDeadlineEndsAttempts(t *testing.T) {
 	id := r.post(client.Enqueue{Type: "test.fail", Deadline: ptr(time.Now().Add(time.Minute))})
 	passed := r.post(client.Enqueue{Type: "test.fail", Deadline: ptr(time.Now().Add(50 * time.Millisecond))})
 	time.Sleep(60 * time.Millisecond) // the deadline itself is what is waited for
-	r.pool(nil)
+	r.worker(nil)
 	if j := r.until(id, jobs.StateArchived); !strings.Contains(j.LastError, "no luck (no retry") {
 		t.Errorf("last error = %q", j.LastError)
 	}
@@ -180,7 +180,7 @@ func TestRetention(t *testing.T) {
 	})
 	gone := r.post(client.Enqueue{Type: "test.ok", Retention: ptr(client.Duration(0))})
 	kept := r.post(client.Enqueue{Type: "test.ok"})
-	r.pool(nil)
+	r.worker(nil)
 	if j := r.until(kept, jobs.StateCompleted); time.Duration(j.Retention) != 24*time.Hour {
 		t.Errorf("retention = %s, want the default of 24h", j.Retention)
 	}

@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -36,14 +38,23 @@ type forwarder struct {
 }
 
 func newForwarder(c redis.UniversalClient, h *hub) *forwarder {
-	f := &forwarder{
+	return &forwarder{
 		redis: c, hub: h, forward: luaScript("forward"), due: map[string]*[setCount]time.Time{},
 		stale: map[string]bool{}, nudge: make(chan struct{}, 1),
 	}
-	for q := range h.lanes {
-		f.due[q] = &[setCount]time.Time{}
+}
+
+// serve makes the queues those whose due jobs are forwarded. What is due in new
+// ones is found by the next look.
+func (f *forwarder) serve(queues []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.due, func(q string, _ *[setCount]time.Time) bool { return !slices.Contains(queues, q) })
+	for _, q := range queues {
+		if f.due[q] == nil {
+			f.due[q] = &[setCount]time.Time{}
+		}
 	}
-	return f
 }
 
 // note remembers the earliest time of a set; zero when it is empty.

@@ -107,9 +107,7 @@ func (h *Housekeeper) tend(ctx context.Context, queue string) error {
 			return int(moved), nil
 		}))
 	}
-	errs = append(errs, drain(expireMax, func() (int, error) {
-		return h.expire.Run(ctx, h.redis, []string{k.Completed()}, time.Now().Unix(), k.TaskPrefix(), expireMax).Int()
-	}))
+	errs = append(errs, expire(ctx, h.redis, h.expire, queue))
 	return errors.Join(errs...)
 }
 
@@ -120,4 +118,12 @@ func drain(most int, step func() (int, error)) error {
 			return err
 		}
 	}
+}
+
+// expire deletes the queue's completed jobs whose retention has passed.
+func expire(ctx context.Context, c redis.UniversalClient, script *redis.Script, queue string) error {
+	k := store.KeysOf(queue)
+	return drain(expireMax, func() (int, error) {
+		return script.Run(ctx, c, []string{k.Completed()}, time.Now().Unix(), k.TaskPrefix(), expireMax).Int()
+	})
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,7 +21,9 @@ const (
 	// do not wake it, and after a lost wake-up.
 	peekEvery = time.Second
 	// peekTimes is how many looks go by for one that also reads start times.
-	peekTimes = 3
+	peekTimes = 5
+	// expireEvery is how often expired completed jobs are deleted.
+	expireEvery = 8 * time.Second
 	// bufferedMax is how long a taken job may wait for a free slot before it is
 	// given back to other processes.
 	bufferedMax = 50 * time.Millisecond
@@ -53,7 +56,6 @@ type hub struct {
 
 	forwarder *forwarder
 	reaper    *reaper
-	listener  *listener
 	cancel    context.CancelFunc
 	done      sync.WaitGroup
 }
@@ -83,28 +85,60 @@ type waiter struct {
 	woken  chan string // gets the queue's name; buffered
 }
 
-func newHub(c redis.UniversalClient, holder string, held *holdings, queues []string, log *slog.Logger) *hub {
+func newHub(w *Worker, holder string) *hub {
 	h := &hub{
-		redis: c, holder: holder, held: held, log: log, takes: luaScript("take"), ender: newEnder(c, holder),
+		redis: w.Redis, holder: holder, held: w.holdings, log: w.Log, takes: luaScript("take"), ender: newEnder(w.Redis, holder),
 		lanes: map[string]*lane{},
 	}
-	for _, q := range queues {
-		h.lanes[q] = &lane{keys: store.KeysOf(q), queue: q, dirty: true, prefetch: 1}
-	}
-	h.forwarder = newForwarder(c, h)
-	h.reaper = newReaper(c, func(context.Context) ([]string, error) { return queues, nil }, log)
-	h.reaper.self = holder
-	h.listener = newListener(c, store.ChannelWake, h.hear)
+	h.forwarder = newForwarder(w.Redis, h)
+	h.reaper = newReaper(w.Redis, func(context.Context) ([]string, error) { return h.queues(), nil }, w.Log)
+	h.reaper.self, h.reaper.began = holder, w.holdings.began
+	h.reaper.knows = func(id string) bool { return w.holdings.find(id) != nil || h.buffers(id) }
 	return h
 }
 
-func (h *hub) start(ctx context.Context) {
+// serve makes the queues those that the hub looks after, and gives back what was
+// taken of others.
+func (h *hub) serve(ctx context.Context, queues []string) {
+	h.mu.Lock()
+	var left []*lane
+	for q, l := range h.lanes {
+		if !slices.Contains(queues, q) {
+			delete(h.lanes, q)
+			left = append(left, l)
+		}
+	}
+	for _, q := range queues {
+		if h.lanes[q] == nil {
+			h.lanes[q] = &lane{keys: store.KeysOf(q), queue: q, dirty: true, prefetch: 1}
+		}
+	}
+	h.mu.Unlock()
+	h.forwarder.serve(queues)
+	for _, l := range left {
+		h.giveBack(ctx, l)
+	}
+}
+
+// queues names those that the hub looks after.
+func (h *hub) queues() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Sorted(maps.Keys(h.lanes))
+}
+
+// start runs what the worker has not left to asynq.
+func (h *hub) start(ctx context.Context, w *Worker) {
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	h.listener.start(ctx)
 	h.done.Go(func() { h.look(ctx) })
-	h.done.Go(func() { h.forwarder.run(ctx) })
+	h.done.Go(func() { h.expire(ctx) })
 	h.done.Go(func() { pulse{h.redis, h.holder, h.log}.run(ctx) })
-	h.done.Go(func() { h.reaper.run(ctx) })
+	if !w.plain(Forward) {
+		h.done.Go(func() { h.forwarder.run(ctx) })
+	}
+	if !w.plain(Reap) {
+		h.done.Go(func() { h.reaper.run(ctx) })
+	}
 }
 
 // buffers reports whether the job was taken ahead and waits for a free slot.
@@ -135,7 +169,6 @@ func (h *hub) close(ctx context.Context) {
 func (h *hub) stop() {
 	h.cancel()
 	h.done.Wait()
-	h.listener.stop()
 }
 
 // hear reads a message of the wake channel: "w" and a queue that has become

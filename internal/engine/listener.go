@@ -2,33 +2,39 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// listener calls a function with each message of a Redis channel. go-redis
-// subscribes again by itself when the connection was lost; messages sent in
-// between are gone.
+// listenerPing is how often a quiet subscription is tried. What was lost meanwhile is
+// found by the looks that everything has that listens.
+const listenerPing = 10 * time.Second
+
+// listener calls a function with each message of a Redis channel, over one
+// connection for all of them. go-redis subscribes again by itself when the
+// connection was lost; messages sent in between are gone.
 type listener struct {
-	redis   redis.UniversalClient
-	channel string
-	call    func(message string)
-	sub     *redis.PubSub
-	done    sync.WaitGroup
+	redis redis.UniversalClient
+	calls map[string]func(message string) // by channel
+	sub   *redis.PubSub
+	done  sync.WaitGroup
 }
 
-func newListener(c redis.UniversalClient, channel string, call func(string)) *listener {
-	return &listener{redis: c, channel: channel, call: call}
+func newListener(c redis.UniversalClient, calls map[string]func(string)) *listener {
+	return &listener{redis: c, calls: calls}
 }
 
 // start subscribes and returns without waiting for Redis's confirmation.
 func (l *listener) start(ctx context.Context) {
-	l.sub = l.redis.Subscribe(context.WithoutCancel(ctx), l.channel)
-	messages := l.sub.Channel()
+	l.sub = l.redis.Subscribe(context.WithoutCancel(ctx), slices.Sorted(maps.Keys(l.calls))...)
+	messages := l.sub.Channel(redis.WithChannelHealthCheckInterval(listenerPing))
 	l.done.Go(func() {
 		for m := range messages {
-			l.call(m.Payload)
+			l.calls[m.Channel](m.Payload)
 		}
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"legwork/internal/store"
 )
 
 // look asks from time to time how every queue stands.
@@ -31,12 +33,13 @@ func (h *hub) peek(ctx context.Context, times bool) error {
 	pipe := h.redis.Pipeline()
 	pending := map[string]*redis.IntCmd{}
 	sets := map[string][setCount]*redis.ZSliceCmd{}
-	for q, l := range h.lanes { // the map itself never changes
-		pending[q] = pipe.LLen(ctx, l.keys.Pending())
+	for _, q := range h.queues() {
+		k := store.KeysOf(q)
+		pending[q] = pipe.LLen(ctx, k.Pending())
 		if times {
 			sets[q] = [setCount]*redis.ZSliceCmd{
-				setScheduled: pipe.ZRangeWithScores(ctx, l.keys.Scheduled(), 0, 0),
-				setRetry:     pipe.ZRangeWithScores(ctx, l.keys.Retry(), 0, 0),
+				setScheduled: pipe.ZRangeWithScores(ctx, k.Scheduled(), 0, 0),
+				setRetry:     pipe.ZRangeWithScores(ctx, k.Retry(), 0, 0),
 			}
 		}
 	}
@@ -58,4 +61,16 @@ func (h *hub) peek(ctx context.Context, times bool) error {
 		}
 	}
 	return nil
+}
+
+// expire deletes from time to time the completed jobs whose retention has passed.
+func (h *hub) expire(ctx context.Context) {
+	script := luaScript("expire")
+	every(ctx, expireEvery, func() {
+		for _, q := range h.queues() {
+			if err := expire(ctx, h.redis, script, q); err != nil && ctx.Err() == nil {
+				h.log.Debug("expired jobs not deleted, trying again", "queue", q, "error", err)
+			}
+		}
+	})
 }

@@ -15,6 +15,7 @@ import (
 // entry is an accepted job on its way to Redis.
 type entry struct {
 	msg     *store.Message
+	meta    store.Meta // of msg
 	encoded []byte
 	due     string // Unix seconds with a fraction; "0" means at once
 	chosen  bool   // the caller chose the id
@@ -63,6 +64,7 @@ func (e *Engine) prepare(def *jobs.Definition, r *client.Enqueue, waiter string,
 	if !deadline.IsZero() {
 		meta.Until = deadline.UnixMilli()
 	}
+	out.meta = meta
 	msg.SetMeta(meta)
 	out.encoded = msg.Encode()
 	return out, nil

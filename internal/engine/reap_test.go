@@ -14,7 +14,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
-	"legwork/internal/engine"
 	"legwork/internal/store"
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
@@ -37,7 +36,7 @@ func TestVictim(t *testing.T) {
 	r := newRig(t, storetest.Instance{URL: url, Client: c}, func(reg *jobs.Registry) {
 		jobs.Handle(reg, "test.hang", func(context.Context, struct{}) (struct{}, error) { select {} }, jobs.Options{})
 	})
-	r.pool(func(o *engine.PoolOptions) { o.Concurrency = 3 })
+	r.worker(func(o *options) { o.Concurrency = 3 })
 	select {}
 }
 
@@ -73,7 +72,7 @@ func TestKilledWorker(t *testing.T) {
 	_ = worker.Process.Kill()
 	_ = worker.Wait()
 	killed := time.Now()
-	r.pool(nil)
+	r.worker(nil)
 	select {
 	case attempt := <-attempts:
 		took := time.Since(killed)
@@ -111,7 +110,7 @@ func TestUnstartedJobUsesNoAttempt(t *testing.T) {
 	inst.Client.HSet(ctx, k.Task(id), store.FieldState, "active")
 	inst.Client.HSet(ctx, k.Holders(), id, "somebody-dead 1")
 	inst.Client.ZAdd(ctx, k.Lease(), redisZ(float64(time.Now().Add(time.Hour).Unix()), id))
-	r.pool(nil)
+	r.worker(nil)
 	select {
 	case attempt := <-attempts:
 		if attempt != 1 {
@@ -130,11 +129,11 @@ func TestLivingWorkerKeepsItsJobs(t *testing.T) {
 	started := make(chan string, 10)
 	release := make(chan struct{})
 	r := newRig(t, inst, blocker(started, func(context.Context) error { <-release; return nil }))
-	r.pool(nil)
+	r.worker(nil)
 	id := r.post(client.Enqueue{Type: "test.block"})
 	receive(t, started)
 	other := inst.Open()
-	r.pool(func(o *engine.PoolOptions) { o.Redis = other })
+	r.worker(func(o *options) { o.Redis = other })
 	select {
 	case <-started:
 		t.Error("a running job was started again")
@@ -179,7 +178,7 @@ func TestLostDequeueAnswer(t *testing.T) {
 		}, jobs.Options{MaxRetries: jobs.NoRetries})
 	})
 	hardOfHearing := &deaf{UniversalClient: inst.Client}
-	r.pool(func(o *engine.PoolOptions) { o.Redis = hardOfHearing })
+	r.worker(func(o *options) { o.Redis = hardOfHearing })
 	id := r.post(client.Enqueue{Type: "test.count"})
 	select {
 	case attempt := <-attempts:
@@ -210,7 +209,7 @@ func TestWaitingJobsNameNoHolder(t *testing.T) {
 		r.post(client.Enqueue{Type: "test.again"}),
 		r.post(client.Enqueue{Type: "test.again", Headers: map[string]string{"snooze": "1"}}),
 	}
-	r.pool(nil)
+	r.worker(nil)
 	for _, id := range ids {
 		eventually(t, func() bool { return inst.Client.HExists(t.Context(), k.Holders(), id).Val() },
 			func() string { return "the job was never held" })

@@ -45,22 +45,37 @@ func newRig(t testing.TB, r storetest.Instance, register func(*jobs.Registry)) *
 	return &rig{Engine: e, t: t, redis: r.Client, reg: reg, catalog: catalog, inspect: inspect.New(r.Client, log)}
 }
 
-// pool starts a pool that is stopped at the end of the test.
-func (r *rig) pool(change func(*engine.PoolOptions)) *engine.Pool {
-	r.t.Helper()
-	o := engine.PoolOptions{
-		Redis: r.redis, Registry: r.reg, Queues: map[string]int{"default": 1}, Concurrency: 10,
-		StopTimeout: 5 * time.Second, CancelGrace: time.Second, Log: slog.New(slog.DiscardHandler),
+// options are those of a worker with one pool.
+type options struct {
+	engine.WorkerOptions
+	engine.PoolOptions
+}
+
+func (r *rig) options() options {
+	return options{
+		engine.WorkerOptions{
+			Redis: r.redis, Registry: r.reg, StopTimeout: 5 * time.Second, CancelGrace: time.Second, Log: slog.New(slog.DiscardHandler),
+		},
+		engine.PoolOptions{Name: "main", Queues: map[string]int{"default": 1}, Concurrency: 10},
 	}
+}
+
+// worker starts a worker with one pool that is stopped at the end of the test.
+func (r *rig) worker(change func(*options)) *engine.Worker {
+	r.t.Helper()
+	o := r.options()
 	if change != nil {
 		change(&o)
 	}
-	p := engine.NewPool(o)
-	if err := p.Start(context.Background()); err != nil {
+	if o.Pools == nil {
+		o.Pools = []engine.PoolOptions{o.PoolOptions}
+	}
+	w := engine.NewWorker(o.WorkerOptions)
+	if err := w.Start(context.Background()); err != nil {
 		r.t.Fatal(err)
 	}
-	r.t.Cleanup(func() { _ = p.Stop(context.Background()) })
-	return p
+	r.t.Cleanup(func() { _ = w.Stop(context.Background()) })
+	return w
 }
 
 // post enqueues a job and returns its id.

@@ -43,22 +43,19 @@ func (r *run) log() *slog.Logger {
 	return r.logger
 }
 
-// process is what asynq calls for each job it has taken.
-func (p *Pool) process(ctx context.Context, task *asynq.Task) error { return p.crew.do(ctx, task) }
-
 // attempt runs one job on the hand's goroutine. Asynq's context ends only when asynq
 // gives the job up; what the handler returns then has no effect.
-func (p *Pool) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) error {
-	r := newRun(asynqCtx, task, p.log)
-	ctx, cancel, err := p.begin(r, h)
+func (w *Worker) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) error {
+	r := newRun(asynqCtx, task, w.Log)
+	ctx, cancel, err := w.begin(r, h)
 	defer cancel(nil)
 	conclude := func(result json.RawMessage, err error) error {
-		out, err := p.conclude(ctx, r, result, err)
-		if p.holdings.finish(r.held, out) {
+		out, err := w.conclude(ctx, r, result, err)
+		if w.holdings.finish(r.held, out) {
 			r.log().WarnContext(ctx, "handler that ignored its context has returned", "error", err)
 		}
 		if asynqCtx.Err() != nil {
-			p.holdings.lose(r.held)
+			w.holdings.lose(r.held)
 			r.log().WarnContext(ctx, "handler returned after its job was taken from it", "error", err)
 			return asynqCtx.Err()
 		}
@@ -67,7 +64,7 @@ func (p *Pool) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) erro
 	if err != nil {
 		return conclude(nil, err)
 	}
-	return conclude(p.invoke(ctx, r, func(err error) { h.done <- verdict{err: conclude(nil, err), gone: true} }))
+	return conclude(w.invoke(ctx, r, func(err error) { h.done <- verdict{err: conclude(nil, err), gone: true} }))
 }
 
 func newRun(ctx context.Context, task *asynq.Task, log *slog.Logger) *run {
@@ -84,12 +81,12 @@ func newRun(ctx context.Context, task *asynq.Task, log *slog.Logger) *run {
 
 // begin makes the handler's context, which ends with the job's timeout or its
 // deadline, whichever comes first, and notes that the handler runs.
-func (p *Pool) begin(r *run, h *hand) (context.Context, context.CancelCauseFunc, error) {
+func (w *Worker) begin(r *run, h *hand) (context.Context, context.CancelCauseFunc, error) {
 	now := time.Now()
 	timeout := time.Duration(r.meta.Timeout) * time.Millisecond
 	if timeout <= 0 {
 		timeout = jobs.TimeoutDefault
-		if t, ok := p.registry.Lookup(r.msg.Type); ok {
+		if t, ok := w.Registry.Lookup(r.msg.Type); ok {
 			timeout = t.Timeout
 		}
 	}
@@ -106,8 +103,8 @@ func (p *Pool) begin(r *run, h *hand) (context.Context, context.CancelCauseFunc,
 	}
 	timed, stop := context.WithDeadlineCause(context.Background(), end, cause)
 	ctx, cancel := context.WithCancelCause(timed)
-	r.held = p.holdings.begin(r.id, r.queue, h.name, end, cancel)
-	p.marks.note(r.queue, r.held.token)
+	r.held = w.holdings.begin(r.id, r.queue, h.name, end, cancel)
+	w.marks.note(r.queue, r.held.token)
 	return ctx, func(err error) { cancel(err); stop() }, err
 }
 
@@ -117,8 +114,8 @@ type timeoutError time.Duration
 func (e timeoutError) Error() string { return fmt.Sprintf("timeout after %s", time.Duration(e)) }
 
 // invoke runs the job's handler. When that ends the goroutine, exit is called.
-func (p *Pool) invoke(ctx context.Context, r *run, exit func(error)) (json.RawMessage, error) {
-	t, ok := p.registry.Lookup(r.msg.Type)
+func (w *Worker) invoke(ctx context.Context, r *run, exit func(error)) (json.RawMessage, error) {
+	t, ok := w.Registry.Lookup(r.msg.Type)
 	if !ok {
 		return nil, fmt.Errorf("this worker has no handler for type %q", r.msg.Type)
 	}
@@ -129,8 +126,8 @@ func (p *Pool) invoke(ctx context.Context, r *run, exit func(error)) (json.RawMe
 		}
 		return nil, err
 	}
-	if len(result) > p.resultLimit {
-		return nil, jobs.Permanent(fmt.Errorf("the result has %d bytes, the limit is %d; store it elsewhere and return a reference", len(result), p.resultLimit))
+	if len(result) > w.ResultLimit {
+		return nil, jobs.Permanent(fmt.Errorf("the result has %d bytes, the limit is %d; store it elsewhere and return a reference", len(result), w.ResultLimit))
 	}
 	return result, nil
 }

@@ -4,9 +4,8 @@ import (
 	"context"
 	"crypto/sha1" //nolint:gosec // the digest that EVALSHA uses
 	"encoding/hex"
-	"log/slog"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,6 +27,9 @@ const (
 	// the last one, is among them.
 	doneUniqueKeys     = 6
 	completeUniqueKeys = 7
+	// As the age and the size limit of asynq's archive, these keep every dead letter.
+	archiveNoCutoff = -1
+	archiveNoTrim   = int64(1) << 40
 )
 
 // seam is the Redis client that a pool's asynq server is given. It passes
@@ -35,19 +37,22 @@ const (
 // jobs: the hub and the acker do that, many at a time, on time and for sure.
 type seam struct {
 	redis.UniversalClient
-	holdings *holdings
-	acker    *acker
-	hub      *hub
-	queues   []string // of the pool
-	tell     func(waiter, id string)
-	stopping <-chan struct{} // closed when a stop waits for handlers no longer
-	log      *slog.Logger
-	unknown  atomic.Int64 // scripts passed through without being recognised
+	worker    *Worker
+	queues    []string       // of the pool
+	weights   map[string]int // of its queues
+	closed    chan struct{}  // closed when the pool takes no more jobs
+	closeOnce sync.Once
+}
+
+// close makes the pool's dequeues answer "nothing".
+func (s *seam) close() {
+	s.closeOnce.Do(func() { close(s.closed) })
 }
 
 // EvalSha is how asynq runs a script that Redis knows.
 func (s *seam) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
-	if cmd := s.instead(ctx, sha, keys, args); cmd != nil {
+	cmd, args := s.instead(ctx, sha, keys, args)
+	if cmd != nil {
 		return cmd
 	}
 	return s.UniversalClient.EvalSha(ctx, sha, keys, args...)
@@ -56,35 +61,49 @@ func (s *seam) EvalSha(ctx context.Context, sha string, keys []string, args ...a
 // Eval is how asynq runs a script that Redis has forgotten.
 func (s *seam) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
 	sum := sha1.Sum([]byte(script)) //nolint:gosec // the digest that EVALSHA uses
-	if cmd := s.instead(ctx, hex.EncodeToString(sum[:]), keys, args); cmd != nil {
+	cmd, args := s.instead(ctx, hex.EncodeToString(sum[:]), keys, args)
+	if cmd != nil {
 		return cmd
 	}
 	return s.UniversalClient.Eval(ctx, script, keys, args...)
 }
 
-// instead answers a script of asynq's in Legwork's way, or returns nil.
-func (s *seam) instead(ctx context.Context, sha string, keys []string, args []any) *redis.Cmd {
+// instead answers a script of asynq's in Legwork's way, or returns nil and with what
+// to run the script.
+func (s *seam) instead(ctx context.Context, sha string, keys []string, args []any) (*redis.Cmd, []any) {
+	w := s.worker
 	switch kind := scriptKindOf(sha); kind {
 	case scriptDequeue:
-		return s.dequeue(ctx, queueOf(keys))
+		if !w.plain(Dequeue) {
+			return s.dequeue(ctx, queueOf(keys)), nil
+		}
 	case scriptForward:
-		return answer(ctx, int64(0)) // the hub's forwarder does it, on time
+		if !w.plain(Forward) {
+			return answer(ctx, int64(0)), nil // the hub's forwarder does it, on time
+		}
 	case scriptDone, scriptComplete, scriptRetry, scriptArchive, scriptRequeue:
-		return s.ack(ctx, kind, keys, args)
+		return s.ack(ctx, kind, keys, args), args
+	case scriptBeat:
+		if args = w.beat(s, args); args == nil {
+			return answer(ctx, "OK"), nil
+		}
 	case scriptUnknown:
-		s.unknown.Add(1)
+		w.unknown.Add(1)
 	}
-	return nil
+	return nil, args
 }
 
 // dequeue answers for one queue of the pool. After an error it pauses: asynq's
 // dispatcher does not.
 func (s *seam) dequeue(ctx context.Context, queue string) *redis.Cmd {
-	msg, err := s.hub.dequeue(ctx, queue, s.queues)
+	msg, err := s.worker.hub.dequeue(ctx, s, queue)
 	cmd := redis.NewCmd(ctx)
 	switch {
 	case err != nil:
-		time.Sleep(dequeueErrorPause)
+		select {
+		case <-time.After(dequeueErrorPause):
+		case <-s.closed:
+		}
 		cmd.SetErr(err)
 	case msg == "":
 		cmd.SetErr(redis.Nil)
@@ -98,33 +117,50 @@ func (s *seam) dequeue(ctx context.Context, queue string) *redis.Cmd {
 // Asynq hears at once that it went well: the acker sees to it. An acknowledgement
 // of a job that is not held under a token is asynq's own matter: nil.
 func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []any) *redis.Cmd {
+	w := s.worker
+	if kind == scriptArchive && !w.plain(Archive) {
+		args[3], args[4] = archiveNoCutoff, archiveNoTrim // of use only when the script runs
+	}
 	id, _ := args[0].(string)
-	j := s.holdings.find(id)
-	if j == nil || j.token == 0 {
+	j := w.holdings.find(id)
+	switch {
+	case j == nil:
+		return nil
+	case (kind == scriptRetry || kind == scriptArchive) && !s.outlast(j):
+		kind = scriptRequeue
+	}
+	if j.token == 0 || w.plain(Acknowledge) {
+		w.letGo(ctx, j)
 		return nil
 	}
-	if kind == scriptRetry || kind == scriptArchive {
-		if !s.outlast(j) {
-			kind = scriptRequeue
-		}
-	}
-	s.acker.end(s.ending(j, kind, keys, args))
+	w.acker.end(s.ending(j, kind, keys, args))
 	return answer(ctx, "OK")
+}
+
+// letGo leaves the end of a job to asynq, which knows nothing of tokens.
+func (w *Worker) letGo(ctx context.Context, j *holding) {
+	w.holdings.drop(j)
+	if j.token == 0 {
+		return
+	}
+	if err := w.Redis.HDel(ctx, store.KeysOf(j.queue).Holders(), j.id).Err(); err != nil {
+		w.Log.Warn("job's holder not removed", "job", j.id, "queue", j.queue, "error", err)
+	}
 }
 
 // outlast waits for a handler that still runs although asynq has given up its
 // job: somebody cancelled it with asynq's own tools, or the lease is lost. False:
 // the process stops before it returns.
 func (s *seam) outlast(j *holding) bool {
-	returned := s.holdings.waitFor(j)
+	returned := s.worker.holdings.waitFor(j)
 	if returned == nil {
 		return true
 	}
-	s.holdings.cancel(j.id, errGivenUp)
+	s.worker.holdings.cancel(j.id, errGivenUp)
 	select {
 	case <-returned:
 		return true
-	case <-s.stopping:
+	case <-s.worker.stopping:
 		return false
 	}
 }
@@ -134,7 +170,7 @@ func (s *seam) ending(j *holding, kind scriptKind, keys []string, args []any) *e
 	out := j.outcome
 	e := &ending{holding: j, due: "0", value: ""}
 	if out.waiter != "" && kind != scriptRetry && kind != scriptRequeue {
-		e.then = func() { s.tell(out.waiter, j.id) }
+		e.then = func() { s.worker.tell(out.waiter, j.id) }
 	}
 	switch {
 	case kind == scriptRequeue, out.ending == endRequeue:
@@ -164,7 +200,7 @@ func (s *seam) wordRetry(e *ending, args []any) {
 		at = time.Unix(unix+1, 0)
 	}
 	e.to, e.due, e.message = jobs.StateRetry, unixFraction(at), args[1]
-	e.then = func() { s.hub.forwarder.expect(e.queue, setRetry, at) }
+	e.then = func() { s.worker.hub.forwarder.expect(e.queue, setRetry, at) }
 }
 
 // keyAfter returns the last of n keys, or "" when there are fewer.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"legwork/client"
-	"legwork/internal/engine"
 	"legwork/internal/store"
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
@@ -65,7 +64,7 @@ func benchmarkShards(b *testing.B, inst storetest.Instance, n int) {
 	wg.Wait()
 	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "enqueued/s")
 	began = time.Now()
-	r.pool(func(o *engine.PoolOptions) {
+	r.worker(func(o *options) {
 		o.Concurrency = 100
 		o.Queues = store.ShardWeights(o.Queues, map[string][]string{"default": store.FirstShards("default", n)}, false)
 	})

@@ -146,7 +146,7 @@ func TestHandlerSeesTheQueue(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r.pool(func(o *engine.PoolOptions) {
+	r.worker(func(o *options) {
 		o.Queues = store.ShardWeights(o.Queues, map[string][]string{"default": store.FirstShards("default", 4)}, false)
 	})
 	for range 20 {

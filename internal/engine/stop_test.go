@@ -29,7 +29,7 @@ func TestStopLetsRunningJobsFinish(t *testing.T) {
 	t.Parallel()
 	started, release := make(chan string, 1), make(chan struct{})
 	r := newRig(t, storetest.Redis(t), blocker(started, func(context.Context) error { <-release; return nil }))
-	p := r.pool(nil)
+	p := r.worker(nil)
 	id := r.post(client.Enqueue{Type: "test.block"})
 	receive(t, started)
 	stopped := make(chan error, 1)
@@ -62,7 +62,7 @@ func TestStopGivesBackWhatOutlastsIt(t *testing.T) {
 			started, done := make(chan string, 1), make(chan struct{})
 			defer close(done)
 			r := newRig(t, storetest.Redis(t), blocker(started, behave(done)))
-			p := r.pool(func(o *engine.PoolOptions) {
+			p := r.worker(func(o *options) {
 				o.StopTimeout, o.CancelGrace = 50*time.Millisecond, 50*time.Millisecond
 			})
 			id := r.post(client.Enqueue{Type: "test.block"})
@@ -105,7 +105,7 @@ func TestStopUnderLoadLosesNothing(t *testing.T) {
 		return qs[0].States["completed"]
 	}
 	for round := 1; completed() < total; round++ {
-		p := r.pool(nil)
+		p := r.worker(nil)
 		eventually(t, func() bool { return completed() >= min(total, round*300) }, func() string { return "no progress" })
 		if err := p.Stop(context.Background()); err != nil {
 			t.Fatal(err)
@@ -120,7 +120,7 @@ func TestStopUnderLoadLosesNothing(t *testing.T) {
 func TestPoolLifeIsSafe(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, storetest.Redis(t), blocker(make(chan string, 1), func(context.Context) error { return nil }))
-	p := r.pool(nil)
+	p := r.worker(nil)
 	for range 2 {
 		if err := p.Start(t.Context()); err != nil {
 			t.Error(err)
@@ -134,7 +134,7 @@ func TestPoolLifeIsSafe(t *testing.T) {
 	if err := p.Start(t.Context()); err == nil {
 		t.Error("a stopped pool started again")
 	}
-	unstarted := engine.NewPool(engine.PoolOptions{Redis: r.redis, Registry: r.reg, Queues: map[string]int{"default": 1}, Concurrency: 1})
+	unstarted := engine.NewWorker(r.options().WorkerOptions)
 	if err := unstarted.Stop(context.Background()); err != nil {
 		t.Error(err)
 	}
@@ -152,7 +152,7 @@ func TestCancelRunningJob(t *testing.T) {
 			return struct{}{}, ctx.Err()
 		}, jobs.Options{MaxRetries: 5})
 	})
-	r.pool(nil)
+	r.worker(nil)
 	id := r.post(client.Enqueue{Type: "test.block"})
 	receive(t, started)
 	if _, err := r.inspect.Cancel(t.Context(), id); err != nil {

@@ -80,24 +80,32 @@ func (h *hub) refill(ctx context.Context, l *lane) error {
 	n := l.prefetch
 	h.mu.Unlock()
 	got, left, err := h.take(ctx, l, n)
+	if h.store(l, got, left, n, err) {
+		h.giveBack(context.WithoutCancel(ctx), l)
+	}
+	return err
+}
+
+// store puts what a take of n jobs brought into the lane's buffer. It reports whether
+// that must be given back: nobody hands out jobs of this lane any more.
+func (h *hub) store(l *lane, got []taken, left int64, n int, err error) (late bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l.taking = nil
-	if err != nil {
-		l.dirty = true
-		return err
-	}
-	l.dirty = l.dirty || left > 0
+	l.dirty = l.dirty || left > 0 || err != nil
 	if len(got) == 0 {
-		return nil
+		return false
 	}
 	h.grow(l, len(got) == n && left > 0)
 	l.buffer, l.tookAt = append(l.buffer, got...), time.Now()
+	if h.closed || h.lanes[l.queue] != l {
+		return true
+	}
 	if len(l.buffer) > 1 && !l.sweeping {
 		l.sweeping = true
 		time.AfterFunc(bufferedMax, func() { h.sweep(l) })
 	}
-	return nil
+	return false
 }
 
 // grow takes more next time while full takes are used up quickly. The caller

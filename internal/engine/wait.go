@@ -10,29 +10,46 @@ import (
 // now active, or "" for none. When none of the pool's queues can hold a job, it
 // waits for one that does, and may then answer with a job of another queue than
 // it was asked for: asynq reads the queue from the message.
-func (h *hub) dequeue(ctx context.Context, queue string, all []string) (string, error) {
+func (h *hub) dequeue(ctx context.Context, s *seam, queue string) (string, error) {
 	for {
+		select {
+		case <-s.closed:
+			h.pass(queue)
+			return "", nil
+		default:
+		}
 		msg, next, err := h.try(ctx, queue)
 		if err != nil || msg != "" || !next {
 			return msg, err
 		}
-		w := h.enlist(all)
+		w := h.enlist(s.queues)
 		if w == nil {
 			return "", nil // another of the queues may hold jobs; asynq asks for it next
 		}
-		if queue = h.await(w); queue == "" {
+		if queue = h.await(w, s.closed); queue == "" {
 			return "", nil
 		}
 	}
 }
 
-// await returns the queue that the waiter was woken for, or "" when its time is up.
-func (h *hub) await(w *waiter) string {
+// pass wakes another pool's dequeue for a queue that this one was woken for in vain.
+func (h *hub) pass(queue string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.lanes[queue]; l != nil && (l.dirty || len(l.buffer) > 0) {
+		h.wakeOne(queue)
+	}
+}
+
+// await returns the queue that the waiter was woken for, or "" when its time is up
+// or its pool has closed.
+func (h *hub) await(w *waiter, closed <-chan struct{}) string {
 	timer := time.NewTimer(waitMax)
 	defer timer.Stop()
 	select {
 	case q := <-w.woken:
 		return q
+	case <-closed:
 	case <-timer.C:
 	}
 	h.mu.Lock()

@@ -27,7 +27,7 @@ type Waiters struct {
 // NewWaiters returns the waiters of the process with the given id.
 func NewWaiters(c redis.UniversalClient, id string) *Waiters {
 	w := &Waiters{id: id, byID: map[string]chan struct{}{}, closing: make(chan struct{})}
-	w.listener = newListener(c, store.ChannelFinished+":"+id, w.wake)
+	w.listener = newListener(c, map[string]func(string){store.ChannelFinished + ":" + id: w.wake})
 	return w
 }
 

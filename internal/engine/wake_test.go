@@ -39,20 +39,33 @@ func starts(started chan<- time.Time) func(*jobs.Registry) {
 	}
 }
 
-// An idle pool waits for a word: it asks Redis about 6 times a second with three
-// queues, where a stock server asks 13 times and more. The bound is loose, so
-// that a slow machine does not matter.
-func TestIdlePoolHardlyAsks(t *testing.T) {
+// An idle worker waits for a word: it asks Redis about 7 times a second with three
+// queues, with one pool or with one for each queue and a shared one, where one stock server asks 13 times
+// and more.
+func TestIdleWorkerHardlyAsks(t *testing.T) {
 	t.Parallel()
-	inst := storetest.Redis(t)
-	r := newRig(t, inst, starts(make(chan time.Time, 1)))
-	r.pool(func(o *engine.PoolOptions) { o.Queues = map[string]int{"a": 3, "b": 2, "c": 1} })
-	time.Sleep(time.Second) // the start has its own commands
-	const seconds = 4
-	before := commands(t, inst)
-	time.Sleep(seconds * time.Second)
-	if n := commands(t, inst) - before; n > 10*seconds {
-		t.Errorf("%d commands in %d s, want at most %d", n, seconds, 10*seconds)
+	for _, pools := range []int{1, 4} {
+		t.Run(fmt.Sprint(pools), func(t *testing.T) {
+			t.Parallel()
+			inst := storetest.Redis(t)
+			r := newRig(t, inst, starts(make(chan time.Time, 1)))
+			r.worker(func(o *options) {
+				for i := range pools {
+					o.Pools = append(o.Pools, engine.PoolOptions{
+						Name: fmt.Sprint(i), Queues: map[string]int{"a": 3, "b": 2, "c": 1}, Concurrency: 2,
+					})
+				}
+			})
+			time.Sleep(time.Second) // the start has its own commands
+			const seconds = 12
+			before := commands(t, inst)
+			time.Sleep(seconds * time.Second)
+			n := commands(t, inst) - before
+			t.Logf("%.1f commands a second", float64(n)/seconds)
+			if n > 10*seconds {
+				t.Errorf("%d commands in %d s, want at most %d", n, seconds, 10*seconds)
+			}
+		})
 	}
 }
 
@@ -65,7 +78,7 @@ func TestIdlePoolIsWoken(t *testing.T) {
 		started := make(chan time.Time, 1)
 		r := newRig(t, inst, starts(started))
 		worker := inst.Open()
-		r.pool(func(o *engine.PoolOptions) {
+		r.worker(func(o *options) {
 			o.Redis, o.Queues = worker, map[string]int{"a": 3, "b": 2, "c": 1}
 		})
 		r.post(client.Enqueue{Type: "test.start", Queue: "a"})
@@ -89,7 +102,7 @@ func TestForeignProducersAreNoticed(t *testing.T) {
 	inst := storetest.Redis(t)
 	started := make(chan time.Time, 2)
 	r := newRig(t, inst, starts(started))
-	r.pool(nil)
+	r.worker(nil)
 	foreign := asynq.NewClientFromRedisClient(inst.Client)
 	for _, o := range []asynq.Option{asynq.ProcessIn(0), asynq.ProcessIn(time.Second)} {
 		if _, err := foreign.Enqueue(asynq.NewTask("test.start", []byte("{}")), o); err != nil {
@@ -121,7 +134,7 @@ func TestNeverEarly(t *testing.T) {
 				return struct{}{}, nil
 			}, jobs.Options{MaxRetries: 1})
 		})
-		r.pool(nil)
+		r.worker(nil)
 		const count = 20
 		for i := range count {
 			due := time.Now().Add(300*time.Millisecond + time.Duration(i)*41*time.Millisecond + time.Duration(i)*time.Microsecond)
@@ -158,7 +171,7 @@ func TestActionsWake(t *testing.T) {
 			return struct{}{}, jobs.Permanent(errors.New("no luck"))
 		}, jobs.Options{})
 	})
-	r.pool(nil)
+	r.worker(nil)
 	id := r.post(client.Enqueue{Type: "test.once"})
 	receive(t, runs)
 	r.until(id, jobs.StateArchived)
@@ -188,7 +201,7 @@ func TestPausedQueueIsLeftAlone(t *testing.T) {
 	inst := storetest.Redis(t)
 	started := make(chan time.Time, 10)
 	r := newRig(t, inst, starts(started))
-	r.pool(nil)
+	r.worker(nil)
 	receive(t, func() chan time.Time { r.post(client.Enqueue{Type: "test.start"}); return started }())
 	if _, err := r.inspect.Pause(t.Context(), "default", nil); err != nil {
 		t.Fatal(err)
@@ -239,7 +252,7 @@ func TestTakenJobsAreGivenBack(t *testing.T) {
 	}
 	r.EnqueueBatch(t.Context(), batch)
 	for range 2 {
-		r.pool(func(o *engine.PoolOptions) { o.Concurrency = total / 2 })
+		r.worker(func(o *options) { o.Concurrency = total / 2 })
 	}
 	for slow := 0; slow < total; {
 		if receive(t, started) == "slow" {

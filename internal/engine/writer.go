@@ -134,6 +134,12 @@ func enqueueError(e *entry, err error) error {
 			Code: jobs.CodeConflict, Message: "a job with this id exists",
 			Fields: []jobs.FieldError{{Pointer: "/id", Detail: "is used by another job"}}, Err: err,
 		}
+	case errors.Is(err, errClaimed):
+		return &jobs.Error{
+			Code:    jobs.CodeUnavailable,
+			Message: "another call with this id is under way or was cut off; sending it again with the same id is safe",
+			Err:     err,
+		}
 	case store.Unavailable(err), errors.Is(err, errStopped), errors.Is(err, context.Canceled):
 		return &jobs.Error{
 			Code:    jobs.CodeUnavailable,

@@ -3,6 +3,7 @@ package engine
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"runtime/pprof"
 	"strings"
 	"time"
@@ -24,27 +25,47 @@ const (
 // watch tells of zombies until ctx ends: handlers that ignore their cancelled
 // context. The job of a zombie stays this process's, and its slot stays taken,
 // until the handler returns, so that it never runs twice at once here.
-func (p *Pool) watch(ctx context.Context) {
+func (w *Worker) watch(ctx context.Context) {
 	every(ctx, zombieLook, func() {
-		risen, unbegun, n := p.holdings.late(time.Now().Add(-zombieGrace))
+		risen, unbegun, n := w.holdings.late(time.Now().Add(-zombieGrace))
 		for _, j := range risen {
-			p.log.ErrorContext(ctx, "handler ignores its cancelled context; its job is held until it returns",
+			w.Log.ErrorContext(ctx, "handler ignores its cancelled context; its job is held until it returns",
 				"job", j.id, "queue", j.queue, "zombies", n, "stack", stackOf(j.hand))
 		}
 		for _, j := range unbegun {
-			p.bury(j)
+			w.bury(j)
 		}
-		p.zombies.Store(int64(n))
+		w.zombies.Store(int64(n))
+		if limit := w.zombieLimit(); n >= limit {
+			w.fail(fmt.Errorf("%w: %d, the limit is %d; their jobs go back to their queues at the stop", ErrZombies, n, limit))
+		}
 	})
 }
 
+// zombieLimit is how many zombies make the worker useless.
+func (w *Worker) zombieLimit() int {
+	if w.ZombieLimit > 0 {
+		return w.ZombieLimit
+	}
+	return max(1, int(w.slots.Load()))
+}
+
+// fail tells the owner of the worker, once.
+func (w *Worker) fail(err error) {
+	select {
+	case w.broken <- err:
+		w.Log.Error("the worker fails", "error", err)
+	default:
+	}
+}
+
 // bury makes a dead letter of a job that asynq could not read, and so did not run.
-func (p *Pool) bury(j *holding) {
+func (w *Worker) bury(j *holding) {
 	if store.Readable([]byte(j.raw)) {
 		return // it is only late
 	}
-	p.log.Error("job cannot be read; it is a dead letter now", "job", j.id, "queue", j.queue)
-	p.acker.end(&ending{holding: j, to: jobs.StateArchived, due: unixFraction(time.Now()), message: j.raw})
+	w.Log.Error("job cannot be read; it is a dead letter now", "job", j.id, "queue", j.queue)
+	w.acker.end(&ending{holding: j, to: jobs.StateArchived, due: unixFraction(time.Now()), message: j.raw})
 }
 
 // stackOf returns the stack of the goroutine with the name.

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"legwork/client"
-	"legwork/internal/engine"
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
 )
@@ -52,7 +51,7 @@ func TestZombieIsHeld(t *testing.T) {
 			return struct{}{}, nil
 		}, jobs.Options{Backoff: quick()})
 	})
-	r.pool(func(o *engine.PoolOptions) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+	r.worker(func(o *options) { o.Log = slog.New(slog.NewTextHandler(&log, nil)) })
 	id := r.post(client.Enqueue{Type: "test.zombie", Timeout: ptr(client.Duration(time.Second))})
 	eventually(t, func() bool { return strings.Contains(log.String(), "ignores its cancelled context") },
 		func() string { return "the zombie is not told of:\n" + log.String() })
@@ -87,7 +86,7 @@ func TestLateSuccessCounts(t *testing.T) {
 			return "late", nil
 		}, jobs.Options{Backoff: quick(), Timeout: time.Second})
 	})
-	r.pool(nil)
+	r.worker(nil)
 	if j := r.until(r.post(client.Enqueue{Type: "test.late"}), jobs.StateCompleted); string(j.Result) != `"late"` || runs.Load() != 1 {
 		t.Errorf("job = %+v after %d runs", j, runs.Load())
 	}
@@ -107,7 +106,7 @@ func TestStopLeavesZombies(t *testing.T) {
 			return struct{}{}, nil
 		}, jobs.Options{})
 	})
-	p := r.pool(func(o *engine.PoolOptions) {
+	p := r.worker(func(o *options) {
 		o.Log, o.StopTimeout, o.CancelGrace = slog.New(slog.NewTextHandler(&log, nil)), 50*time.Millisecond, 50*time.Millisecond
 	})
 	id := r.post(client.Enqueue{Type: "test.zombie", Timeout: ptr(client.Duration(time.Second))})

@@ -7,6 +7,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -66,6 +67,9 @@ func readAll(q request, limit int64) ([]byte, error) {
 }
 
 func checkType(header string, allowed []string) (string, error) {
+	if slices.Contains(allowed, header) {
+		return header, nil
+	}
 	mediaType, _, err := mime.ParseMediaType(header)
 	if err == nil {
 		for _, a := range allowed {

@@ -52,6 +52,7 @@ func (s *server) registerEnqueue(api huma.API) {
 		Description: "Answers once the job is stored. From then on it runs at least once.",
 		Responses:   map[string]*huma.Response{"200": {Description: "Prefer: wait was sent and the job has ended", Content: jsonContent(registry, client.Job{})}},
 		Errors:      []int{400, 409, 413, 415, 422, 503},
+		Middlewares: huma.Middlewares{s.serveEnqueue},
 	}, s.enqueue)
 	huma.Register(api, huma.Operation{
 		OperationID: "enqueue-batch", Method: http.MethodPost, Path: "/v1/jobs/batch", Tags: []string{"Jobs"},
@@ -170,4 +171,6 @@ func (s *server) look(ctx context.Context, id string) *client.Job {
 	return job
 }
 
-func view(r *engine.Receipt) client.Job { return inspect.View(r.Message, r.State, r.Due) }
+func view(r *engine.Receipt) client.Job {
+	return inspect.View(r.Message, r.Meta, r.State, r.Due)
+}

@@ -15,6 +15,9 @@ const waitMax = 60 * time.Second
 // list however many lines it has (RFC 7240, sections 2 and 4.3). Preferences it
 // does not know are ignored, as the RFC asks.
 func parsePrefer(headers []string) (time.Duration, error) {
+	if len(headers) == 0 {
+		return 0, nil
+	}
 	for part := range strings.SplitSeq(strings.Join(headers, ","), ",") {
 		part, _, _ = strings.Cut(part, ";")
 		name, value, _ := strings.Cut(part, "=")

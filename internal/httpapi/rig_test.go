@@ -123,8 +123,8 @@ func (r *rig) pool(queues ...string) (stop func()) {
 	for _, q := range queues {
 		weights[q] = 1
 	}
-	p := engine.NewPool(engine.PoolOptions{
-		Redis: r.inst.Client, Registry: r.reg, Queues: weights, Concurrency: 20,
+	p := engine.NewWorker(engine.WorkerOptions{
+		Redis: r.inst.Client, Registry: r.reg, Pools: []engine.PoolOptions{{Name: "main", Queues: weights, Concurrency: 20}},
 		StopTimeout: 200 * time.Millisecond, CancelGrace: time.Second, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := p.Start(context.Background()); err != nil {

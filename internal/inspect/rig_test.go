@@ -104,8 +104,8 @@ func (r *rig) pool(queues ...string) (stop func()) {
 	for _, q := range queues {
 		weights[q] = 1
 	}
-	p := engine.NewPool(engine.PoolOptions{
-		Redis: r.redis, Registry: r.reg, Queues: weights, Concurrency: 10,
+	p := engine.NewWorker(engine.WorkerOptions{
+		Redis: r.redis, Registry: r.reg, Pools: []engine.PoolOptions{{Name: "main", Queues: weights, Concurrency: 10}},
 		StopTimeout: 100 * time.Millisecond, CancelGrace: time.Second, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := p.Start(context.Background()); err != nil {

@@ -59,10 +59,11 @@ func (r *record) pendingSince() int64 {
 	return math.MaxInt64
 }
 
-// View shows a freshly accepted job without reading it back.
-func View(m *store.Message, state jobs.State, due time.Time) client.Job {
+// View shows a freshly accepted job without reading it back. Its payload must be
+// JSON that can be part of an answer.
+func View(m *store.Message, meta store.Meta, state jobs.State, due time.Time) client.Job {
 	r := &record{id: m.ID, queue: m.Queue, state: state, msg: m}
-	j := r.view()
+	j := r.show(meta, m.Payload)
 	if !due.IsZero() {
 		j.NextRunAt = &due
 	}
@@ -77,16 +78,19 @@ func (r *record) view() client.Job {
 			LastError: "the job's message in Redis is damaged and cannot be read; delete the job",
 		}
 	}
-	meta := r.msg.Meta()
+	return r.show(r.msg.Meta(), jsonOf(r.msg.Payload))
+}
+
+func (r *record) show(meta store.Meta, payload json.RawMessage) client.Job {
 	j := client.Job{
 		ID: r.id, Type: r.msg.Type, Queue: store.QueueOf(r.queue), State: string(r.state),
 		Attempt: r.attempt(), MaxRetries: r.msg.Retry,
 		Timeout: client.Duration(meta.Timeout * int64(time.Millisecond)), Retention: client.Duration(r.msg.Retention * int64(time.Second)),
-		Payload: jsonOf(r.msg.Payload), Discarded: r.discarded, LastError: r.msg.Error,
+		Payload: payload, Discarded: r.discarded, LastError: r.msg.Error,
 		Tags: meta.Tags, Headers: r.msg.UserHeaders(),
 		NextRunAt: r.nextRun(), FinishedAt: r.finishedAt(),
 	}
-	if at := moment(r.msg.CreatedAt()); at != nil {
+	if at := moment(meta.CreatedAt(r.id)); at != nil {
 		j.CreatedAt = *at
 	}
 	j.RunAt = j.CreatedAt

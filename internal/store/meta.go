@@ -80,9 +80,12 @@ func (m *Message) SetMeta(meta Meta) {
 
 // CreatedAt is when the job was accepted: from its meta, else from a UUIDv7 id,
 // else the zero time.
-func (m *Message) CreatedAt() time.Time {
-	if c := m.Meta().Created; c > 0 {
-		return time.UnixMicro(c).UTC()
+func (m *Message) CreatedAt() time.Time { return m.Meta().CreatedAt(m.ID) }
+
+// CreatedAt is [Message.CreatedAt] of the job with that id.
+func (m Meta) CreatedAt(id string) time.Time {
+	if m.Created > 0 {
+		return time.UnixMicro(m.Created).UTC()
 	}
-	return timeOfUUIDv7(m.ID)
+	return timeOfUUIDv7(id)
 }

@@ -31,8 +31,9 @@ type Shards struct {
 	counts atomic.Pointer[map[string]int] // a map is never changed once it is here
 
 	mu     sync.Mutex
-	served map[string]int     // guarded by mu; shards that this process serves, by queue
-	cancel context.CancelFunc // guarded by mu; nil before Start and after Stop
+	served map[string]int              // guarded by mu; shards that this process serves, by queue
+	grown  func(context.Context) error // guarded by mu; nil: nobody serves shards
+	cancel context.CancelFunc          // guarded by mu; nil before Start and after Stop
 	done   sync.WaitGroup
 }
 
@@ -82,20 +83,39 @@ func (s *Shards) Stop(context.Context) error {
 	return nil
 }
 
+// OnGrow sets what is called, until it returns nil, when a queue that this process
+// serves has more shards than it serves. It has to call Serve.
+func (s *Shards) OnGrow(grown func(context.Context) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.grown = grown
+}
+
 func (s *Shards) follow(ctx context.Context) {
 	tick := time.NewTicker(shardsEvery)
 	defer tick.Stop()
+	var grown func(context.Context) error // nil: nothing to do
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if err := s.look(ctx); err != nil && ctx.Err() == nil {
+		if err := s.look(ctx); err != nil {
 			s.log.DebugContext(ctx, "numbers of shards not read, trying again", "error", err)
 			continue
 		}
-		s.compare(ctx)
+		if call := s.outgrown(); call != nil {
+			grown = call
+		}
+		if grown == nil {
+			continue
+		}
+		if err := grown(ctx); err == nil {
+			grown = nil
+		} else if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "new shards not served yet, trying again", "error", err)
+		}
 	}
 }
 
@@ -111,16 +131,17 @@ func (s *Shards) look(ctx context.Context) error {
 	return nil
 }
 
-// compare warns of queues that have more shards by now than this process serves.
-func (s *Shards) compare(ctx context.Context) {
+// outgrown returns what to call when a queue has more shards than are served, else
+// nil.
+func (s *Shards) outgrown() func(context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for queue, n := range s.served {
-		if now := s.Count(queue); now > n {
-			s.log.WarnContext(ctx, "the queue has more shards than this worker serves; restart it", "queue", queue, "shards", now, "served", n)
-			s.served[queue] = now
+		if s.Count(queue) > n {
+			return s.grown
 		}
 	}
+	return nil
 }
 
 // ShardCounts reads the fields of [KeyShards]. What is no number of shards counts

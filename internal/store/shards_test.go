@@ -2,8 +2,10 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,8 +82,8 @@ func TestShardsTakeOverAPause(t *testing.T) {
 	}
 }
 
-// Promise: a running process learns of new shards within seconds, and a worker that
-// does not serve them says so.
+// Promise: a running process learns of new shards within seconds, and is told until
+// it serves them.
 func TestShardsAreFollowed(t *testing.T) {
 	t.Parallel()
 	r := storetest.Redis(t)
@@ -93,6 +95,17 @@ func TestShardsAreFollowed(t *testing.T) {
 	if s.Count("default") != 1 {
 		t.Error("it follows before it was started")
 	}
+	calls := make(chan map[string][]string, 10)
+	first := true
+	s.OnGrow(func(ctx context.Context) error {
+		shards, err := s.Serve(ctx, []string{"default"}, nil)
+		if first {
+			first = false
+			return errors.New("not yet")
+		}
+		calls <- shards
+		return err
+	})
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -103,9 +116,17 @@ func TestShardsAreFollowed(t *testing.T) {
 	if _, err := store.NewShards(r.Client, discard()).Serve(t.Context(), []string{"default"}, map[string]int{"default": 4}); err != nil {
 		t.Fatal(err)
 	}
-	log.next(t, "shards=4 served=2")
+	log.next(t, "not yet")
 	if s.Count("default") != 4 {
 		t.Errorf("count %d", s.Count("default"))
+	}
+	select {
+	case shards := <-calls:
+		if len(shards["default"]) != 4 {
+			t.Errorf("shards %v", shards)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("it is told once only")
 	}
 }
 
