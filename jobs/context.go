@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"maps"
 	"time"
@@ -28,6 +29,16 @@ type Scope struct {
 	Info     JobInfo
 	Logger   func() *slog.Logger // called when the handler asks; nil means slog.Default
 	Progress func(done, total int64)
+	// Once does the effect, an encoded [Once], unless the job has done it before, and
+	// returns its result. nil keeps the results in the context, for tests: no other
+	// context sees them.
+	Once func(ctx context.Context, key string, effect EffectFunc) (json.RawMessage, error)
+}
+
+// scoped is a scope with what a run keeps beside it.
+type scoped struct {
+	Scope
+	effects effects
 }
 
 type scopeKey struct{}
@@ -35,12 +46,12 @@ type scopeKey struct{}
 // NewContext returns ctx carrying the scope. The engine calls it; a handler's
 // own tests may, too.
 func NewContext(ctx context.Context, s Scope) context.Context {
-	return context.WithValue(ctx, scopeKey{}, &s)
+	return context.WithValue(ctx, scopeKey{}, &scoped{Scope: s})
 }
 
 // Info describes the running job. Outside a handler it is the zero JobInfo.
 func Info(ctx context.Context) JobInfo {
-	s, ok := ctx.Value(scopeKey{}).(*Scope)
+	s, ok := ctx.Value(scopeKey{}).(*scoped)
 	if !ok {
 		return JobInfo{}
 	}
@@ -52,7 +63,7 @@ func Info(ctx context.Context) JobInfo {
 // Logger is the running job's log: each line carries the job's id, type and
 // attempt. Outside a handler it is [slog.Default].
 func Logger(ctx context.Context) *slog.Logger {
-	if s, ok := ctx.Value(scopeKey{}).(*Scope); ok && s.Logger != nil {
+	if s, ok := ctx.Value(scopeKey{}).(*scoped); ok && s.Logger != nil {
 		return s.Logger()
 	}
 	return slog.Default()
@@ -61,7 +72,7 @@ func Logger(ctx context.Context) *slog.Logger {
 // Progress reports that done of total units of the running job's work are
 // finished. It never blocks and, outside a handler, does nothing.
 func Progress(ctx context.Context, done, total int64) {
-	if s, ok := ctx.Value(scopeKey{}).(*Scope); ok && s.Progress != nil {
+	if s, ok := ctx.Value(scopeKey{}).(*scoped); ok && s.Progress != nil {
 		s.Progress(done, total)
 	}
 }

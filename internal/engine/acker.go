@@ -16,8 +16,12 @@ import (
 // the slots of further ones stay taken.
 const ackMax = 1024
 
+// ackKeep is for how long the end of a job is sent again and again while Redis is
+// away. Others may have been given the job by then: the token tells.
+const ackKeep = 15 * time.Minute
+
 // acker ends jobs, many with one call, while their slots take the next ones. It
-// tries until Redis has got it, or until the job may be somebody else's.
+// tries until Redis has got it or refuses it.
 type acker struct {
 	ender    ender
 	holdings *holdings
@@ -44,7 +48,10 @@ func (a *acker) start() { a.done.Go(a.run) }
 
 // end takes the job and returns at once, unless very many are in hand.
 func (a *acker) end(j *ending) {
-	j.giveUp = time.Now().Add(leaseTime)
+	if !a.holdings.ending(j.holding) {
+		return
+	}
+	j.giveUp = time.Now().Add(ackKeep)
 	a.room <- struct{}{}
 	a.mu.Lock()
 	defer a.mu.Unlock()

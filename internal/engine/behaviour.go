@@ -10,7 +10,8 @@ type Behaviour string
 const (
 	// Dequeue takes jobs many at a time when somebody says that there are any.
 	// Plain: one at a time, asking about once a second while a queue is empty. Jobs
-	// are then held without a token, so that Acknowledge and Reap are plain, too.
+	// are then held without a token, so that Acknowledge and Reap are plain, too,
+	// and jobs.Once is refused.
 	Dequeue Behaviour = "dequeue"
 	// Forward makes due jobs pending on time, to the microsecond. Plain: every
 	// five seconds, times cut to the second.

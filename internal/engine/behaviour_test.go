@@ -67,7 +67,9 @@ func TestTooManyZombiesFailTheWorker(t *testing.T) {
 			return struct{}{}, nil
 		}, jobs.Options{Timeout: time.Second})
 	})
-	w := r.worker(func(o *options) { o.Concurrency, o.StopTimeout, o.CancelGrace = 2, 50*time.Millisecond, 50*time.Millisecond })
+	w := r.worker(func(o *options) {
+		o.Concurrency, o.StopTimeout, o.CancelGrace = 2, 50*time.Millisecond, 50*time.Millisecond
+	})
 	for range 2 {
 		r.post(client.Enqueue{Type: "test.zombie"})
 	}

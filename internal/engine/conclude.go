@@ -43,7 +43,7 @@ func (w *Worker) conclude(ctx context.Context, r *run, result json.RawMessage, e
 		out.discard = clip(d.Reason)
 		r.log().InfoContext(ctx, "job discarded", "reason", d.Reason)
 		return out, nil
-	case errors.Is(err, errPoolStopped):
+	case errors.Is(err, errPoolStopped), errors.Is(err, errCutOff):
 		out.ending = endRequeue
 		return out, &failure{text: text, tell: asynq.RevokeTask}
 	}
@@ -51,6 +51,7 @@ func (w *Worker) conclude(ctx context.Context, r *run, result json.RawMessage, e
 	if f.tell == nil {
 		out.due = time.Now().Add(f.delay)
 	}
+	out.failure = f
 	r.log().WarnContext(ctx, "attempt failed", "error", f.text, "retry_in", f.delay.Round(time.Millisecond), "final", f.tell != nil || r.attempt > r.max)
 	return out, f
 }

@@ -22,7 +22,8 @@ type holding struct {
 	since     time.Time               // when the job was handed out; then when the handler's context ended, or is to end
 	begun     bool                    // its run has begun
 	hand      string                  // name of the goroutine that runs it
-	raw       string                  // the message, until then
+	ending    bool                    // the acker has it
+	raw       string                  // the message
 	cancelled bool                    // the handler's context was ended before its time
 	zombie    bool                    // and the handler has not returned for too long
 	outcome   outcome                 // what the run left for the acknowledgement
@@ -32,11 +33,10 @@ type holding struct {
 type holdings struct {
 	mu     sync.Mutex
 	byID   map[string]*holding // guarded by mu
-	lost   map[string]int64    // guarded by mu; tokens of runs whose end nobody wrote, by id
 	halted bool                // guarded by mu; contexts are cancelled for a stop
 }
 
-func newHoldings() *holdings { return &holdings{byID: map[string]*holding{}, lost: map[string]int64{}} }
+func newHoldings() *holdings { return &holdings{byID: map[string]*holding{}} }
 
 // add notes that the job is handed out.
 func (h *holdings) add(j *holding, raw string) {
@@ -62,25 +62,15 @@ func (h *holdings) drop(j *holding) {
 	}
 }
 
-// lose forgets a job whose run is over and whose end nobody writes: asynq has given
-// it up. The reaper gives it to others.
-func (h *holdings) lose(j *holding) {
+// ending notes that the acker has the job. It reports false when it has it already.
+func (h *holdings) ending(j *holding) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.byID[j.id] == j {
-		delete(h.byID, j.id)
-		h.lost[j.id] = j.token
+	if j.ending {
+		return false
 	}
-}
-
-// began reports whether the job was run here under the token and its end was lost.
-// It forgets it.
-func (h *holdings) began(id string, token int64) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	had, ok := h.lost[id]
-	delete(h.lost, id)
-	return ok && had == token
+	j.ending = true
+	return true
 }
 
 // begin notes that the job's handler runs, at most until end. The job is noted,
@@ -93,7 +83,7 @@ func (h *holdings) begin(id, queue, hand string, end time.Time, cancel context.C
 		j = &holding{id: id, queue: queue}
 		h.byID[id] = j
 	}
-	j.cancel, j.since, j.begun, j.hand, j.raw = cancel, end, true, hand, ""
+	j.cancel, j.since, j.begun, j.hand = cancel, end, true, hand
 	if h.halted {
 		j.end(errPoolStopped)
 	}
@@ -101,17 +91,18 @@ func (h *holdings) begin(id, queue, hand string, end time.Time, cancel context.C
 }
 
 // finish notes that the job's handler has returned, and what it left. It reports
-// whether the handler had been a zombie.
-func (h *holdings) finish(j *holding, out outcome) (zombie bool) {
+// whether the handler had been a zombie, and whether somebody has waited for it to
+// end its job.
+func (h *holdings) finish(j *holding, out outcome) (zombie, awaited bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	zombie = j.zombie
-	j.cancel, j.zombie, j.outcome = nil, false, out
-	if j.returned != nil {
+	zombie, awaited = j.zombie, j.returned != nil
+	j.cancel, j.zombie, j.outcome, j.since = nil, false, out, time.Now()
+	if awaited {
 		close(j.returned)
 		j.returned = nil
 	}
-	return zombie
+	return zombie, awaited
 }
 
 // end cancels the handler's context. The caller holds the holdings' mu.
@@ -136,8 +127,15 @@ func (h *holdings) cancel(id string, cause error) {
 // returns their number.
 func (h *holdings) halt(cause error) int {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.halted = true
+	h.mu.Unlock()
+	return h.cancelAll(cause)
+}
+
+// cancelAll ends the contexts of all running jobs and returns their number.
+func (h *holdings) cancelAll(cause error) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	n := 0
 	for _, j := range h.byID {
 		if j.cancel != nil {
@@ -164,8 +162,8 @@ func (h *holdings) waitFor(j *holding) <-chan struct{} {
 
 // late lists what ought to have happened before the time given: jobs whose contexts
 // ended and whose handlers still run, each once, for they are zombies from now on;
-// and jobs that were handed out and never begun. It also counts all zombies.
-func (h *holdings) late(before time.Time) (risen, unbegun []*holding, zombies int) {
+// and jobs that asynq has not begun, or not ended. It also counts all zombies.
+func (h *holdings) late(before time.Time) (risen, left []*holding, zombies int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, j := range h.byID {
@@ -177,9 +175,9 @@ func (h *holdings) late(before time.Time) (risen, unbegun []*holding, zombies in
 			j.zombie = true
 			zombies++
 			risen = append(risen, j)
-		case late && !j.begun:
-			unbegun = append(unbegun, j)
+		case late && !j.ending && j.token != 0 && j.cancel == nil:
+			left = append(left, j)
 		}
 	}
-	return risen, unbegun, zombies
+	return risen, left, zombies
 }

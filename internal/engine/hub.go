@@ -27,6 +27,9 @@ const (
 	// bufferedMax is how long a taken job may wait for a free slot before it is
 	// given back to other processes.
 	bufferedMax = 50 * time.Millisecond
+	// takenMax is how old a taken job may be when it is handed out. It is less than
+	// the time after which others may be given it.
+	takenMax = 15 * time.Second
 	// prefetchMax bounds the jobs taken at once.
 	prefetchMax = 100
 	// prefetchQuick is the time within which a full take must have been used up
@@ -76,7 +79,7 @@ type lane struct {
 type taken struct {
 	*holding
 	msg string
-	at  time.Time
+	at  moment // when it was asked for
 }
 
 // waiter is a dequeue that waits for work in one of its queues.
@@ -92,7 +95,7 @@ func newHub(w *Worker, holder string) *hub {
 	}
 	h.forwarder = newForwarder(w.Redis, h)
 	h.reaper = newReaper(w.Redis, func(context.Context) ([]string, error) { return h.queues(), nil }, w.Log)
-	h.reaper.self, h.reaper.began = holder, w.holdings.began
+	h.reaper.self = holder
 	h.reaper.knows = func(id string) bool { return w.holdings.find(id) != nil || h.buffers(id) }
 	return h
 }
@@ -132,7 +135,6 @@ func (h *hub) start(ctx context.Context, w *Worker) {
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.done.Go(func() { h.look(ctx) })
 	h.done.Go(func() { h.expire(ctx) })
-	h.done.Go(func() { pulse{h.redis, h.holder, h.log}.run(ctx) })
 	if !w.plain(Forward) {
 		h.done.Go(func() { h.forwarder.run(ctx) })
 	}

@@ -24,6 +24,7 @@ type outcome struct {
 	result  json.RawMessage // of a completed job
 	discard string          // reason given to jobs.Discard
 	waiter  string          // process to tell that the job has ended
+	failure *failure        // of a failed run
 }
 
 // stored returns what to keep of a completed job: its result, the reason why it

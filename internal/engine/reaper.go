@@ -47,8 +47,7 @@ type reaper struct {
 	// that it holds and does not know was taken by a call whose answer was lost.
 	self  string
 	knows func(id string) bool
-	began func(id string, token int64) bool // whether such a job's handler has run here
-	lost  map[string]int                    // looks in a row in which such a job was seen, by id
+	lost  map[string]int // looks in a row in which such a job was seen, by id
 }
 
 func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), log *slog.Logger) *reaper {
@@ -191,12 +190,8 @@ func (r *reaper) read(ctx context.Context, lost []held) error {
 			crashes, _ := body[1].(string)
 			j.crashes, _ = strconv.Atoi(crashes)
 		}
-		if j.holder == r.self {
-			j.started = r.began(j.id, j.token)
-			continue
-		}
 		high, err := marks[i].Int64()
-		j.started = err == nil && j.token <= high
+		j.started = err == nil && j.token <= high && j.holder != r.self
 	}
 	return nil
 }

@@ -44,20 +44,19 @@ func (r *run) log() *slog.Logger {
 }
 
 // attempt runs one job on the hand's goroutine. Asynq's context ends only when asynq
-// gives the job up; what the handler returns then has no effect.
+// gives the job up.
 func (w *Worker) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) error {
 	r := newRun(asynqCtx, task, w.Log)
 	ctx, cancel, err := w.begin(r, h)
 	defer cancel(nil)
 	conclude := func(result json.RawMessage, err error) error {
 		out, err := w.conclude(ctx, r, result, err)
-		if w.holdings.finish(r.held, out) {
+		zombie, awaited := w.holdings.finish(r.held, out)
+		if zombie {
 			r.log().WarnContext(ctx, "handler that ignored its context has returned", "error", err)
 		}
-		if asynqCtx.Err() != nil {
-			w.holdings.lose(r.held)
-			r.log().WarnContext(ctx, "handler returned after its job was taken from it", "error", err)
-			return asynqCtx.Err()
+		if asynqCtx.Err() != nil && !awaited && r.held.token != 0 && !w.plain(Acknowledge) {
+			w.acker.end(w.ownEnding(r.held)) // asynq does not
 		}
 		return err
 	}
@@ -119,7 +118,7 @@ func (w *Worker) invoke(ctx context.Context, r *run, exit func(error)) (json.Raw
 	if !ok {
 		return nil, fmt.Errorf("this worker has no handler for type %q", r.msg.Type)
 	}
-	result, err := call(jobs.NewContext(ctx, r.scope()), t, r.msg.Payload, r.log, exit)
+	result, err := call(jobs.NewContext(ctx, r.scope(ctx, w.effects)), t, r.msg.Payload, r.log, exit)
 	if err != nil {
 		if cause := context.Cause(ctx); ctx.Err() != nil && !errors.Is(err, cause) {
 			err = fmt.Errorf("%w: %w", cause, err)
@@ -140,10 +139,15 @@ func (r *run) created() time.Time {
 	return r.msg.CreatedAt()
 }
 
-func (r *run) scope() jobs.Scope {
+func (r *run) scope(ctx context.Context, e *effects) jobs.Scope {
 	info := jobs.JobInfo{
 		ID: r.id, Type: r.msg.Type, Queue: store.QueueOf(r.queue), Attempt: r.attempt, MaxRetries: r.max, Token: r.held.token,
 		CreatedAt: r.created(), Headers: r.msg.UserHeaders(), Tags: r.meta.Tags,
 	}
-	return jobs.Scope{Info: info, Logger: r.log, Progress: r.report}
+	return jobs.Scope{
+		Info: info, Logger: r.log, Progress: func(done, total int64) { r.report(ctx, done, total) },
+		Once: func(ctx context.Context, key string, effect jobs.EffectFunc) (json.RawMessage, error) {
+			return e.do(ctx, r, key, effect)
+		},
+	}
 }

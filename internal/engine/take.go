@@ -20,6 +20,11 @@ func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, 
 			defer h.mu.Unlock()
 			return "", !h.closed, nil
 		}
+		if len(l.buffer) > 0 && l.buffer[0].at.age() > takenMax {
+			h.mu.Unlock()
+			h.giveBack(ctx, l) // the process has stood still: others may have been given it
+			continue
+		}
 		if len(l.buffer) > 0 {
 			defer h.mu.Unlock()
 			return h.handOut(l), false, nil
@@ -128,7 +133,7 @@ func (h *hub) sweep(l *lane) {
 		h.mu.Unlock()
 		return
 	}
-	if wait := bufferedMax - time.Since(l.buffer[0].at); wait > 0 && !h.closed {
+	if wait := bufferedMax - l.buffer[0].at.age(); wait > 0 && !h.closed {
 		l.sweeping = true
 		time.AfterFunc(wait, func() { h.sweep(l) })
 		h.mu.Unlock()
@@ -171,8 +176,8 @@ func (h *hub) giveBack(ctx context.Context, l *lane) {
 
 func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) {
 	keys := []string{l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease(), l.keys.Tokens(), l.keys.Archived(), l.keys.Holders()}
-	now := time.Now()
-	reply, err := h.takes.Run(ctx, h.redis, keys, now.Add(leaseTime).Unix(), l.keys.TaskPrefix(), n, h.holder, now.Unix()).Slice()
+	at := now()
+	reply, err := h.takes.Run(ctx, h.redis, keys, at.t.Add(leaseTime).Unix(), l.keys.TaskPrefix(), n, h.holder, at.t.Unix()).Slice()
 	if err != nil {
 		return nil, 0, err
 	}
@@ -189,7 +194,7 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 		id, _ := reply[i].(string)
 		msg, _ := reply[i+1].(string)
 		token++
-		got = append(got, taken{holding: &holding{id: id, queue: l.queue, token: token}, msg: msg, at: now})
+		got = append(got, taken{holding: &holding{id: id, queue: l.queue, token: token}, msg: msg, at: at})
 	}
 	return got, left, nil
 }

@@ -29,6 +29,7 @@ var (
 	errCancelled   = errors.New("cancelled by request")
 	errPoolStopped = errors.New("the worker is stopping")
 	errGivenUp     = errors.New("asynq has given the job up: it was cancelled there, or Redis was away for too long")
+	errCutOff      = errors.New("Redis is out of reach, and others may be given the job")
 	errDeadline    = errors.New("the job's deadline has passed")
 )
 
@@ -91,6 +92,8 @@ type Worker struct {
 	crew     crew
 	acker    *acker
 	marks    *marks
+	pulse    pulse
+	effects  *effects
 	listener *listener
 	hub      *hub
 	beats    beats
@@ -116,11 +119,13 @@ func NewWorker(o WorkerOptions) *Worker {
 	w := &Worker{WorkerOptions: o.withDefaults(), holdings: newHoldings(), beats: beats{jobs: map[*seam][]any{}}, stopping: make(chan struct{}), broken: make(chan error, 1)}
 	w.crew.run = w.attempt
 	holder := uuid.NewString()
+	w.pulse = pulse{redis: w.Redis, holder: holder, cut: w.cut, log: w.Log}
 	w.hub = newHub(w, holder)
 	w.listener = newListener(w.Redis, map[string]func(string){
 		store.ChannelCancel: func(id string) { w.holdings.cancel(id, errCancelled) },
 		store.ChannelWake:   w.hub.hear,
 	})
+	w.effects = newEffects(w.Redis, holder, w.holdings)
 	w.marks = newMarks(w.Redis, holder, w.Log)
 	w.acker = newAcker(w.Redis, holder, w.holdings, w.Log)
 	return w
@@ -145,6 +150,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.acker.start()
 	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.cancelLoops = cancel
+	w.loops.Go(func() { w.pulse.run(loops) })
 	w.loops.Go(func() { w.marks.run(loops) })
 	w.loops.Go(func() { w.watch(loops) })
 	w.started = true
@@ -246,6 +252,14 @@ func within(ctx context.Context, done <-chan struct{}, d time.Duration) bool {
 	case <-timer.C:
 	}
 	return false
+}
+
+// cut is called when this process's pulse has not reached Redis for so long that
+// others may soon be given its jobs: handlers are to stop before that. What of them
+// still is this process's goes back to the queues when Redis is there again.
+func (w *Worker) cut() {
+	n := w.holdings.cancelAll(errCutOff)
+	w.Log.Warn("handlers cancelled", "jobs", n)
 }
 
 // tell lets a process know that a job it waits for has ended.

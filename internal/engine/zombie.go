@@ -27,13 +27,13 @@ const (
 // until the handler returns, so that it never runs twice at once here.
 func (w *Worker) watch(ctx context.Context) {
 	every(ctx, zombieLook, func() {
-		risen, unbegun, n := w.holdings.late(time.Now().Add(-zombieGrace))
+		risen, left, n := w.holdings.late(time.Now().Add(-zombieGrace))
 		for _, j := range risen {
 			w.Log.ErrorContext(ctx, "handler ignores its cancelled context; its job is held until it returns",
 				"job", j.id, "queue", j.queue, "zombies", n, "stack", stackOf(j.hand))
 		}
-		for _, j := range unbegun {
-			w.bury(j)
+		for _, j := range left {
+			w.endLeft(ctx, j)
 		}
 		w.zombies.Store(int64(n))
 		if limit := w.zombieLimit(); n >= limit {
@@ -59,13 +59,17 @@ func (w *Worker) fail(err error) {
 	}
 }
 
-// bury makes a dead letter of a job that asynq could not read, and so did not run.
-func (w *Worker) bury(j *holding) {
-	if store.Readable([]byte(j.raw)) {
-		return // it is only late
+// endLeft ends a job that asynq will not: it could not read it, and so did not run
+// it, or it takes its lease for over. A job that is only late to begin is left
+// alone.
+func (w *Worker) endLeft(ctx context.Context, j *holding) {
+	switch {
+	case j.begun && !w.plain(Acknowledge):
+		w.acker.end(w.ownEnding(j))
+	case !j.begun && !store.Readable([]byte(j.raw)):
+		w.Log.ErrorContext(ctx, "job cannot be read; it is a dead letter now", "job", j.id, "queue", j.queue)
+		w.acker.end(&ending{holding: j, to: jobs.StateArchived, due: unixFraction(time.Now()), message: j.raw})
 	}
-	w.Log.Error("job cannot be read; it is a dead letter now", "job", j.id, "queue", j.queue)
-	w.acker.end(&ending{holding: j, to: jobs.StateArchived, due: unixFraction(time.Now()), message: j.raw})
 }
 
 // stackOf returns the stack of the goroutine with the name.

@@ -26,6 +26,8 @@ const (
 	FieldFinished     = "lw_finished"   // Unix time in milliseconds of completion
 	FieldCancel       = "lw_cancel"     // present once somebody asked to cancel
 	FieldCrashes      = "lw_crashes"    // times a process died with the job taken and its start not noted
+	FieldOnces        = "lw_onces"      // number of effects that the job has begun
+	FieldOncePrefix   = "lw_once:"      // one field per effect: "b" and the token of the run that began it, or "d" and its result
 	FieldUnstarted    = "lw_unstarted"  // present when archived while waiting: the attempt in progress never began
 )
 
