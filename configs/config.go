@@ -85,6 +85,7 @@ type TLS struct {
 type Worker struct {
 	Concurrency    int            `yaml:"concurrency" env:"CONCURRENCY" range:"0..10000" doc:"jobs run at the same time; 0 means 10 per CPU"`
 	Queues         map[string]int `yaml:"queues" env:"QUEUES" doc:"queues to work on, each with its weight from 1 to 100"`
+	Shards         map[string]int `yaml:"shards" env:"SHARDS" doc:"queues to spread over several slots of a Redis Cluster, each with its number of shards from 1 to 32"`
 	Dedicated      map[string]int `yaml:"dedicated" env:"DEDICATED" doc:"queues with slots of their own, each with its number from 1 to 10000; the other queues share concurrency"`
 	StrictPriority bool           `yaml:"strict_priority" env:"STRICT_PRIORITY" doc:"empty a heavier queue before taking from a lighter one"`
 	StopTimeout    time.Duration  `yaml:"stop_timeout" env:"STOP_TIMEOUT" range:"0s..24h" doc:"how long running jobs may finish at a stop"`

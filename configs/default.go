@@ -28,6 +28,7 @@ func Default() Config {
 		},
 		Worker: Worker{
 			Queues:      map[string]int{"default": 1},
+			Shards:      map[string]int{},
 			Dedicated:   map[string]int{},
 			StopTimeout: 25 * time.Second,
 			CancelGrace: 5 * time.Second,

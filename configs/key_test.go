@@ -39,8 +39,8 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: secret is %t", k.Name, k.Secret)
 		}
 	}
-	if n := len(configs.Keys()); n != 54 {
-		t.Errorf("%d keys, want 54", n)
+	if n := len(configs.Keys()); n != 55 {
+		t.Errorf("%d keys, want 55", n)
 	}
 }
 
@@ -90,6 +90,8 @@ func sample(k configs.Key) (value string, beside map[string]string) {
 		return "strict", nil
 	case "jobs.payload_limit":
 		return "512KiB", nil
+	case "worker.shards":
+		return "default:8", nil
 	case "handlers.http_request.allow_cidrs":
 		return "10.0.0.0/8,fd00::/8", nil
 	case "handlers.email_send.username":

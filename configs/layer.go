@@ -107,9 +107,9 @@ func (l *loader) assign(f field, text, name string) {
 	l.origins[f.Name] = origin{name: name}
 }
 
-// empty sets a text or a list to nothing.
+// empty sets a text, a list or a map that may be empty to nothing.
 func (l *loader) empty(f field, name string) {
-	if k := f.typ.Kind(); k != reflect.String && k != reflect.Slice {
+	if k := f.typ.Kind(); k != reflect.String && k != reflect.Slice && (k != reflect.Map || f.Default != "") {
 		l.unread[f.Name] = true
 		l.errs = append(l.errs, &Error{Origin: name, Key: f.Name, Problem: "must not be empty", Fix: "give a value, such as " + f.Default})
 		return

@@ -12,6 +12,9 @@ import (
 	"strings"
 )
 
+// shardsMax is the most shards of one queue.
+const shardsMax = 32
+
 // finding is a fault of values that could be read. The keys are those
 // involved, the most likely culprit first; part names a list element "[0]" or
 // map entry ".name" of the first one.
@@ -56,7 +59,7 @@ func findings(c *Config, list []field) []finding {
 	}
 	rules := slices.Concat(
 		checkRoles(c.Roles), checkHTTP(c), checkRedis(c.Redis),
-		checkQueues("worker.queues", c.Worker.Queues, "weight", 100), checkServed(c.Worker), checkPlain(c.Worker.Plain),
+		checkQueues("worker.queues", c.Worker.Queues, "weight", 100), checkShards(c.Worker.Shards), checkServed(c.Worker), checkPlain(c.Worker.Plain),
 		checkQueues("worker.dedicated", c.Worker.Dedicated, "number of slots", 10_000), checkEmail(c.Handlers.EmailSend),
 	)
 	for _, f := range rules {
@@ -187,15 +190,35 @@ func checkServed(w Worker) []finding {
 func checkQueues(key string, queues map[string]int, what string, most int) []finding {
 	var all []finding
 	for _, name := range slices.Sorted(maps.Keys(queues)) {
-		if name == "" || len(name) > 64 || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
-			bad := &fault{problem: "must have queue names of 1 to 64 lower-case letters, digits, _ and -", fix: "rename the queue", value: name}
-			all = append(all, finding{fault: bad, keys: []string{key}, part: entry(name)})
-		}
+		all = append(all, checkQueueName(key, name)...)
 		if n := queues[name]; n < 1 || n > most {
 			bad := &fault{
 				problem: fmt.Sprintf("must have a %s of 1 to %d", what, most), value: strconv.Itoa(n),
 				fix: "write 1 for the least important queue, more for others",
 			}
+			all = append(all, finding{fault: bad, keys: []string{key}, part: entry(name)})
+		}
+	}
+	return all
+}
+
+func checkQueueName(key, name string) []finding {
+	if name != "" && len(name) <= 64 && !strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
+		return nil
+	}
+	bad := &fault{problem: "must have queue names of 1 to 64 lower-case letters, digits, _ and -", fix: "rename the queue", value: name}
+	return []finding{{fault: bad, keys: []string{key}, part: entry(name)}}
+}
+
+// checkShards lets queues be named that this process does not serve: processes
+// with queues of their own may share a file.
+func checkShards(shards map[string]int) []finding {
+	const key = "worker.shards"
+	var all []finding
+	for _, name := range slices.Sorted(maps.Keys(shards)) {
+		all = append(all, checkQueueName(key, name)...)
+		if n := shards[name]; n < 1 || n > shardsMax {
+			bad := &fault{problem: fmt.Sprintf("must be 1 to %d shards", shardsMax), fix: "write 1 to leave the queue whole, or about four for each master of the cluster", value: strconv.Itoa(n)}
 			all = append(all, finding{fault: bad, keys: []string{key}, part: entry(name)})
 		}
 	}

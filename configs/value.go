@@ -27,7 +27,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[netip.Prefix]():   parsePrefix,
 		reflect.TypeFor[[]string]():       func(text string) (any, error) { return split(text), nil },
 		reflect.TypeFor[[]netip.Prefix](): parsePrefixes,
-		reflect.TypeFor[map[string]int](): parseWeights,
+		reflect.TypeFor[map[string]int](): parseNumbers,
 	}
 }
 
@@ -153,23 +153,23 @@ func parsePrefixes(text string) (any, error) {
 	return list, nil
 }
 
-func parseWeights(text string) (any, error) {
-	weights := map[string]int{}
+func parseNumbers(text string) (any, error) {
+	numbers := map[string]int{}
 	for _, part := range split(text) {
 		name, number, ok := strings.Cut(part, ":")
 		if !ok {
-			return nil, &fault{problem: "must be queues with weights", fix: "write name:weight pairs, such as critical:6,default:3", value: part}
+			return nil, &fault{problem: "must be queues with numbers", fix: "write name:number pairs, such as critical:6,default:3", value: part}
 		}
-		weight, err := parseInt(number)
+		n, err := parseInt(number)
 		if err != nil {
-			return nil, &fault{problem: "must have a whole number as the weight of each queue", fix: "write name:weight pairs, such as critical:6,default:3", value: part}
+			return nil, &fault{problem: "must have a whole number for each queue", fix: "write name:number pairs, such as critical:6,default:3", value: part}
 		}
-		if _, ok := weights[name]; ok {
+		if _, ok := numbers[name]; ok {
 			return nil, &fault{problem: "must name each queue once", fix: "remove one of the two", value: name}
 		}
-		weights[name] = weight.(int)
+		numbers[name] = n.(int)
 	}
-	return weights, nil
+	return numbers, nil
 }
 
 // split cuts a list at its commas. An empty text is an empty list.

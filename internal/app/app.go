@@ -44,10 +44,11 @@ type App struct {
 	id       string
 	redis    redis.UniversalClient
 	listener net.Listener // nil without a role that serves HTTP
-	worker   *worker      // nil without the role, and before Run
+	shards   *store.Shards
+	worker   *worker // nil without the role, and before Run
 	parts    []part
 
-	change sync.Mutex // held by Reconfigure, which alone changes cfg
+	change sync.Mutex // held by Reconfigure, which alone changes cfg, and by regrow
 }
 
 // part is a component with a life: what starts first stops last.
@@ -69,6 +70,7 @@ func New(o Options) (*App, error) {
 	if a.redis, err = OpenRedis(o.Config.Redis); err != nil {
 		return nil, err
 	}
+	a.shards = store.NewShards(a.redis, a.log)
 	if a.serves() {
 		if a.listener, err = listen(o.Config.HTTP.Addr); err != nil {
 			return nil, errors.Join(err, a.redis.Close())
@@ -101,7 +103,9 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 		return err
 	}
 	failed := make(chan error, 1)
-	a.compose(failed)
+	if err := a.compose(ctx, failed); err != nil {
+		return err
+	}
 	started, err := a.start(ctx)
 	if err == nil {
 		ready()
@@ -116,24 +120,30 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 }
 
 // compose lists the parts of the process's roles in the order of their start.
-func (a *App) compose(failed chan<- error) {
+func (a *App) compose(ctx context.Context, failed chan<- error) error {
 	if a.has(configs.RoleScheduler) {
 		h := engine.NewHousekeeper(a.redis, a.log)
 		a.parts = append(a.parts, part{"scheduler", h.Start, h.Stop})
 	}
+	if a.has(configs.RoleWorker) || a.serves() {
+		a.parts = append(a.parts, part{"shards", a.shards.Start, a.shards.Stop})
+	}
 	if a.has(configs.RoleWorker) {
-		a.composeWorker(failed)
+		if err := a.composeWorker(ctx, failed); err != nil {
+			return err
+		}
 	}
 	if a.serves() {
 		a.composeHTTP(failed)
 	}
+	return nil
 }
 
 func (a *App) composeHTTP(failed chan<- error) {
 	catalog := engine.NewCatalog(a.registry, a.redis, a.log)
 	waiters := engine.NewWaiters(a.redis, a.id)
 	eng := engine.New(engine.Options{
-		Redis: a.redis, Catalog: catalog, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log, FullAt: a.fullAt(),
+		Redis: a.redis, Catalog: catalog, Shards: a.shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log, FullAt: a.fullAt(),
 		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
 	})
 	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspect.New(a.redis, a.log)}, failed)

@@ -8,37 +8,49 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"legwork/configs"
 	"legwork/internal/engine"
+	"legwork/internal/store"
 )
 
 // perCPU is how many jobs run at once for each CPU, when the configuration
 // leaves it open.
 const perCPU = 10
 
+// agreeEvery is how long a worker waits before it asks Redis for shards again.
+const agreeEvery = 100 * time.Millisecond
+
 // worker is the worker role: the pools, and the announcement of what they run.
 type worker struct {
 	*engine.Worker
+	pools     []engine.PoolOptions // guarded by App.change; those it was last told to have
 	announcer *engine.Announcer
 	failed    chan<- error
 	done      chan struct{}
 	gone      sync.WaitGroup
 }
 
-func (a *App) composeWorker(failed chan<- error) {
+func (a *App) composeWorker(ctx context.Context, failed chan<- error) error {
 	c := a.cfg.Worker
-	w := &worker{failed: failed, done: make(chan struct{})}
+	shards, err := a.agree(ctx, c)
+	if err != nil {
+		return err
+	}
+	w := &worker{failed: failed, done: make(chan struct{}), pools: poolsOf(c, shards)}
 	w.Worker = engine.NewWorker(engine.WorkerOptions{
-		Redis: a.redis, Registry: a.registry, Pools: poolsOf(c),
+		Redis: a.redis, Registry: a.registry, Pools: w.pools,
 		// A configured 0 means no time at all; to the worker it would mean its default.
 		StopTimeout: max(c.StopTimeout, 1), CancelGrace: max(c.CancelGrace, 1),
 		ResultLimit: int(a.cfg.Jobs.ResultLimit), ZombieLimit: c.ZombieLimit, Plain: behaviours(c.Plain), Log: a.log,
 	})
-	slots, queues := sumOf(poolsOf(c))
+	slots, queues := sumOf(poolsOf(c, nil))
 	w.announcer = engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, slots, queues, w.Unknown, a.log)
 	a.worker = w
 	a.parts = append(a.parts, part{"worker", w.start, w.stop}, part{"announcer", w.announcer.Start, w.announcer.Stop})
+	a.shards.OnGrow(a.regrow)
+	return nil
 }
 
 func (w *worker) start(ctx context.Context) error {
@@ -61,33 +73,79 @@ func (w *worker) stop(ctx context.Context) error {
 	return w.Stop(ctx)
 }
 
-// Reconfigure applies what a running process can: the worker's queues and slots. It
-// returns the names of keys that have changed, too, and wait for the next start.
+// Reconfigure applies what a running process can: the worker's queues, slots and
+// shards. It returns the names of keys that have changed, too, and wait for the next
+// start.
 func (a *App) Reconfigure(ctx context.Context, c configs.Config) (later []string, err error) {
 	a.change.Lock()
 	defer a.change.Unlock()
 	old := a.cfg
-	if a.worker != nil && !reflect.DeepEqual(poolsOf(old.Worker), poolsOf(c.Worker)) {
-		pools := poolsOf(c.Worker)
-		if err := a.worker.Reconfigure(ctx, pools); err != nil {
-			return nil, fmt.Errorf("change the worker's pools: %w", err)
+	if a.worker != nil {
+		if err := a.reshape(ctx, c.Worker); err != nil {
+			return nil, err
 		}
-		slots, queues := sumOf(pools)
-		a.worker.announcer.Update(ctx, slots, queues)
-		a.cfg.Worker.Queues, a.cfg.Worker.Dedicated = c.Worker.Queues, c.Worker.Dedicated
+		a.cfg.Worker.Queues, a.cfg.Worker.Dedicated, a.cfg.Worker.Shards = c.Worker.Queues, c.Worker.Dedicated, c.Worker.Shards
 		a.cfg.Worker.Concurrency, a.cfg.Worker.StrictPriority = c.Worker.Concurrency, c.Worker.StrictPriority
-		a.log.InfoContext(ctx, "worker reconfigured", "slots", slots, "queues", slices.Sorted(maps.Keys(queues)))
 	}
 	c.Worker.Queues, old.Worker.Queues = nil, nil
 	c.Worker.Dedicated, old.Worker.Dedicated = nil, nil
+	c.Worker.Shards, old.Worker.Shards = nil, nil
 	c.Worker.Concurrency, old.Worker.Concurrency = 0, 0
 	c.Worker.StrictPriority, old.Worker.StrictPriority = false, false
 	return configs.Changed(old, c), nil
 }
 
+// regrow serves shards that another process has added.
+func (a *App) regrow(ctx context.Context) error {
+	a.change.Lock()
+	defer a.change.Unlock()
+	return a.reshape(ctx, a.cfg.Worker)
+}
+
+// reshape makes the worker's pools those of the configuration and of the shards there
+// are. The caller holds change.
+func (a *App) reshape(ctx context.Context, c configs.Worker) error {
+	shards, err := a.agree(ctx, c)
+	if err != nil {
+		return err
+	}
+	pools := poolsOf(c, shards)
+	if reflect.DeepEqual(pools, a.worker.pools) {
+		return nil
+	}
+	if err := a.worker.Reconfigure(ctx, pools); err != nil {
+		return fmt.Errorf("change the worker's pools: %w", err)
+	}
+	a.worker.pools = pools
+	slots, queues := sumOf(poolsOf(c, nil))
+	a.worker.announcer.Update(ctx, slots, queues)
+	a.log.InfoContext(ctx, "worker reconfigured", "slots", slots, "queues", slices.Sorted(maps.Keys(queues)))
+	return nil
+}
+
+// agree settles with the other processes which shards there are to serve. While
+// Redis is away, it tries for as long as a start may wait for Redis.
+func (a *App) agree(ctx context.Context, c configs.Worker) (map[string][]string, error) {
+	bounded, cancel := context.WithTimeout(ctx, max(a.cfg.Redis.StartTimeout, startTimeoutMin))
+	defer cancel()
+	queues := slices.AppendSeq(slices.Collect(maps.Keys(c.Queues)), maps.Keys(c.Dedicated))
+	for {
+		shards, err := a.shards.Serve(bounded, queues, c.Shards)
+		if err == nil || !store.Unavailable(err) || store.Denied(err) {
+			return shards, err
+		}
+		select {
+		case <-time.After(agreeEvery):
+		case <-bounded.Done():
+			return nil, err
+		}
+	}
+}
+
 // poolsOf returns the pools that the configuration asks for: one for each queue
-// with slots of its own, and one that the other queues share.
-func poolsOf(c configs.Worker) []engine.PoolOptions {
+// with slots of its own, and one that the other queues share. They serve the shards
+// of their queues; a queue that is not among the shards is one.
+func poolsOf(c configs.Worker, shards map[string][]string) []engine.PoolOptions {
 	if c.Concurrency == 0 {
 		c.Concurrency = perCPU * runtime.GOMAXPROCS(0)
 	}
@@ -95,10 +153,11 @@ func poolsOf(c configs.Worker) []engine.PoolOptions {
 	var pools []engine.PoolOptions
 	for _, q := range slices.Sorted(maps.Keys(c.Dedicated)) {
 		delete(shared, q)
-		pools = append(pools, engine.PoolOptions{Name: "queue " + q, Queues: map[string]int{q: 1}, Concurrency: c.Dedicated[q]})
+		pools = append(pools, engine.PoolOptions{Name: "queue " + q, Queues: store.ShardWeights(map[string]int{q: 1}, shards, false), Concurrency: c.Dedicated[q]})
 	}
 	if len(shared) > 0 {
-		pools = append(pools, engine.PoolOptions{Name: "shared", Queues: shared, StrictPriority: c.StrictPriority, Concurrency: c.Concurrency})
+		weights := store.ShardWeights(shared, shards, c.StrictPriority)
+		pools = append(pools, engine.PoolOptions{Name: "shared", Queues: weights, StrictPriority: c.StrictPriority, Concurrency: c.Concurrency})
 	}
 	return pools
 }

@@ -22,6 +22,9 @@ type Options struct {
 	Redis redis.UniversalClient
 	// Catalog knows the job types. Required.
 	Catalog *Catalog
+	// Shards knows over how many shards queues are spread. Defaults to nil: each
+	// queue is one.
+	Shards *store.Shards
 	// Limits bounds payloads and batches; zero fields take their defaults.
 	Limits Limits
 	// RequestTimeout bounds one call to Redis. Defaults to RequestTimeoutDefault.
@@ -40,6 +43,7 @@ type Engine struct {
 	timeout  time.Duration
 	writer   *writer
 	claims   claims
+	spread   *spread
 	singles  *coalescer[*entry]
 	fullness *fullness
 	log      *slog.Logger
@@ -67,7 +71,7 @@ func New(o Options) *Engine {
 	w := newWriter(o.Redis)
 	e := &Engine{
 		catalog: o.Catalog, limits: o.Limits.withDefaults(), timeout: o.RequestTimeout, log: o.Log,
-		writer: w, claims: claims{o.Redis}, singles: newCoalescer(w.write, o.RequestTimeout),
+		writer: w, claims: claims{o.Redis}, spread: &spread{shards: o.Shards}, singles: newCoalescer(w.write, o.RequestTimeout),
 		fullness: newFullness(o.Redis, o.FullAt, o.Log),
 	}
 	e.singles.start()

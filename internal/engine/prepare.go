@@ -45,6 +45,7 @@ func (e *Engine) prepare(def *jobs.Definition, r *client.Enqueue, waiter string,
 	if msg.Payload, err = e.payload(def, r.Payload); err != nil {
 		return nil, err
 	}
+	msg.Queue = e.spread.shard(msg.Queue, r.ID)
 	if msg.ID == "" {
 		id, err := uuid.NewV7()
 		if err != nil {

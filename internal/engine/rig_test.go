@@ -22,14 +22,14 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // rig is an engine, and a pool when started, over one Redis.
 type rig struct {
 	*engine.Engine
-	t       *testing.T
+	t       testing.TB
 	redis   redis.UniversalClient
 	reg     *jobs.Registry
 	catalog *engine.Catalog
 	inspect *inspect.Inspector
 }
 
-func newRig(t *testing.T, r storetest.Instance, register func(*jobs.Registry)) *rig {
+func newRig(t testing.TB, r storetest.Instance, register func(*jobs.Registry)) *rig {
 	t.Helper()
 	reg := jobs.NewRegistry()
 	if register != nil {
@@ -113,7 +113,7 @@ func errText(err error) string {
 }
 
 // eventually polls until ok or, after 20 s, fails with what why says.
-func eventually(t *testing.T, ok func() bool, why func() string) {
+func eventually(t testing.TB, ok func() bool, why func() string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

@@ -24,7 +24,7 @@ var errGoexit = errors.New("the handler called runtime.Goexit")
 // run is one attempt of one job.
 type run struct {
 	id       string
-	queue    string
+	queue    string // the shard that holds the job
 	attempt  int
 	max      int
 	msg      store.Message // id, type, payload and headers only
@@ -141,7 +141,7 @@ func (r *run) created() time.Time {
 
 func (r *run) scope(ctx context.Context, e *effects) jobs.Scope {
 	info := jobs.JobInfo{
-		ID: r.id, Type: r.msg.Type, Queue: r.queue, Attempt: r.attempt, MaxRetries: r.max, Token: r.held.token,
+		ID: r.id, Type: r.msg.Type, Queue: store.QueueOf(r.queue), Attempt: r.attempt, MaxRetries: r.max, Token: r.held.token,
 		CreatedAt: r.created(), Headers: r.msg.UserHeaders(), Tags: r.meta.Tags,
 	}
 	return jobs.Scope{

@@ -153,7 +153,7 @@ func enqueueError(e *entry, err error) error {
 			Err:     err,
 		}
 	case strings.Contains(err.Error(), "WRONGTYPE"):
-		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "a key of queue " + e.msg.Queue + " in Redis is not asynq's", Err: err}
+		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "a key of queue " + store.QueueOf(e.msg.Queue) + " in Redis is not asynq's", Err: err}
 	}
 	return &jobs.Error{Code: jobs.CodeInternal, Message: "the job could not be stored", Err: err}
 }

@@ -8,25 +8,37 @@ import (
 	"strconv"
 
 	"legwork/client"
+	"legwork/internal/store"
 	"legwork/jobs"
 )
 
-// cursor says where a page ended: after the job with ID in the list of one
-// state of one queue. It is valid for the filter it was made with.
+// cursor says where a page ended: in the jobs of one state of one queue, after
+// a place in each of its shards. It is valid for the filter it was made with.
 type cursor struct {
-	State  jobs.State `json:"s"`
-	Queue  string     `json:"q"`
-	ID     string     `json:"i"`           // last job looked at
-	Score  string     `json:"n,omitempty"` // its score, in a sorted set; text, for JSON has no infinity
-	Tail   int64      `json:"t,omitempty"` // the number of jobs behind it, in a list
-	Filter [3]string  `json:"f"`           // state, queue and type/tag asked for
+	State jobs.State `json:"s"`
+	Queue string     `json:"q"`
+	mark
+	More   []mark    `json:"m,omitempty"` // places in further shards
+	Filter [3]string `json:"f"`           // state, queue and type/tag asked for
 }
+
+// mark is a place in the list or set of one shard: after the job with ID, the last
+// one looked at.
+type mark struct {
+	ID    string `json:"i"`
+	Score string `json:"n,omitempty"` // its score, in a sorted set; text, for JSON has no infinity
+	Tail  int64  `json:"t,omitempty"` // the number of jobs behind it, in a list
+	Shard int    `json:"k,omitempty"`
+}
+
+// marks returns the places, at most one of each shard.
+func (c *cursor) marks() []mark { return append([]mark{c.mark}, c.More...) }
 
 func filterKey(f client.JobFilter) [3]string {
 	return [3]string{f.State, f.Queue, f.Type + "," + f.Tag}
 }
 
-func (c cursor) encode() string {
+func (c *cursor) encode() string {
 	raw, err := json.Marshal(c)
 	if err != nil {
 		return ""
@@ -54,12 +66,19 @@ func decodeCursor(text string, f client.JobFilter) (*cursor, error) {
 }
 
 // sound reports whether the cursor can be one that encode made.
-func (c cursor) sound() bool {
-	if !slices.Contains(jobs.States(), c.State) || c.Queue == "" || c.Tail < 0 {
+func (c *cursor) sound() bool {
+	if !slices.Contains(jobs.States(), c.State) || c.Queue == "" || len(c.More) >= store.ShardsMax {
 		return false
 	}
-	score, err := strconv.ParseFloat(c.Score, 64)
-	return isList(c.State) || err == nil && !math.IsNaN(score) && scoreText(score) == c.Score
+	return !slices.ContainsFunc(c.marks(), func(m mark) bool { return !m.sound(isList(c.State)) })
+}
+
+func (m mark) sound(inList bool) bool {
+	if m.Tail < 0 || m.Shard < 0 || m.Shard >= store.ShardsMax {
+		return false
+	}
+	score, err := strconv.ParseFloat(m.Score, 64)
+	return inList || err == nil && !math.IsNaN(score) && scoreText(score) == m.Score
 }
 
 func scoreText(score float64) string { return strconv.FormatFloat(score, 'g', -1, 64) }

@@ -22,23 +22,23 @@ func (i *Inspector) Job(ctx context.Context, id string) (*client.Job, error) {
 	return &j, nil
 }
 
-// find looks for the job in every queue, in one round trip, and in a second one
+// find looks for the job in every shard of every queue, in one round trip, and in a second one
 // reads when it is due. The id may be one that only another asynq client would
 // choose.
 func (i *Inspector) find(ctx context.Context, id string) (*record, error) {
 	if id == "" {
 		return nil, notFound()
 	}
-	queues, err := i.queueNames(ctx)
+	shards, err := i.shardNames(ctx)
 	if err != nil {
 		return nil, err
 	}
 	pipe := i.redis.Pipeline()
-	cmds := make([]*redis.SliceCmd, len(queues))
-	for n, q := range queues {
+	cmds := make([]*redis.SliceCmd, len(shards))
+	for n, q := range shards {
 		cmds[n] = pipe.HMGet(ctx, store.KeysOf(q).Task(id), recordFields()...)
 	}
-	if len(queues) > 0 {
+	if len(shards) > 0 {
 		_, _ = pipe.Exec(ctx) // each command carries its own error
 	}
 	for n, cmd := range cmds {
@@ -46,7 +46,7 @@ func (i *Inspector) find(ctx context.Context, id string) (*record, error) {
 		if err != nil {
 			return nil, wrap("read the job", err)
 		}
-		if r, ok := newRecord(queues[n], id, values); ok {
+		if r, ok := newRecord(shards[n], id, values); ok {
 			return r, i.addDue(ctx, r)
 		}
 	}
@@ -65,14 +65,25 @@ func (i *Inspector) addDue(ctx context.Context, r *record) error {
 	return wrap("read the job's time", err)
 }
 
-// queueNames returns the names of all queues, sorted.
-func (i *Inspector) queueNames(ctx context.Context) ([]string, error) {
-	queues, err := i.redis.SMembers(ctx, store.KeyQueues).Result()
+// shardNames returns the names that asynq knows queues by, sorted: those of shards.
+func (i *Inspector) shardNames(ctx context.Context) ([]string, error) {
+	names, err := i.redis.SMembers(ctx, store.KeyQueues).Result()
 	if err != nil {
 		return nil, wrap("list the queues", err)
 	}
-	slices.Sort(queues)
-	return queues, nil
+	slices.Sort(names)
+	return names, nil
+}
+
+// shards returns the shards of every queue, in their order: those that hold or held
+// jobs, and those that the next job may go to.
+func (i *Inspector) shards(ctx context.Context) (map[string][]string, error) {
+	pipe := i.redis.Pipeline()
+	names, counts := pipe.SMembers(ctx, store.KeyQueues), pipe.HGetAll(ctx, store.KeyShards)
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, wrap("list the queues", err)
+	}
+	return store.GroupShards(names.Val(), store.ShardCounts(counts.Val())), nil
 }
 
 func notFound() error { return &jobs.Error{Code: jobs.CodeNotFound, Message: "no such job"} }

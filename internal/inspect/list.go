@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -23,7 +24,8 @@ const (
 
 // Jobs returns a page of jobs: by state in the order of [jobs.States], then by
 // queue, then the newest first (the next due first, while scheduled or waiting
-// for a retry). A job that changes state while pages are read may appear twice
+// for a retry). The shards of a queue are merged in that order; of jobs that run,
+// by when they became pending. A job that changes state while pages are read may appear twice
 // or not at all; one that stays put appears. With a type or tag filter a page
 // may be shorter than the limit although more follow: go on while there is a
 // cursor. The error is a *[jobs.Error]: invalid_request or unavailable.
@@ -82,45 +84,30 @@ func checkFilter(f client.JobFilter) error {
 	return nil
 }
 
-// section is the jobs of one state in one queue, from a cursor on.
-type section struct {
-	state jobs.State
-	queue string
-	from  *cursor // nil: from the start
-}
-
-// after is the cursor behind an entry of the section.
-func (s section) after(r ref, f client.JobFilter) *cursor {
-	c := &cursor{State: s.state, Queue: s.queue, ID: r.id, Tail: r.tail, Filter: filterKey(f)}
-	if !isList(s.state) {
-		c.Score = scoreText(r.score)
-	}
-	return c
-}
-
 // sections returns what the filter covers, beginning where the cursor stands.
-func (i *Inspector) sections(ctx context.Context, f client.JobFilter, from *cursor) ([]section, error) {
-	queues := []string{f.Queue}
-	if f.Queue == "" {
-		var err error
-		if queues, err = i.queueNames(ctx); err != nil {
-			return nil, err
-		}
+func (i *Inspector) sections(ctx context.Context, f client.JobFilter, from *cursor) ([]*section, error) {
+	shards, err := i.shards(ctx)
+	if err != nil {
+		return nil, err
+	}
+	queues := slices.Sorted(maps.Keys(shards))
+	if f.Queue != "" {
+		queues = []string{f.Queue}
 	}
 	states := jobs.States()
 	if f.State != "" {
 		states = []jobs.State{jobs.State(f.State)}
 	}
-	var all []section
+	var all []*section
 	for _, state := range states {
 		for _, q := range queues {
-			all = append(all, section{state: state, queue: q})
+			all = append(all, newSection(state, q, shards[q]))
 		}
 	}
 	if from == nil {
 		return all, nil
 	}
-	at := slices.IndexFunc(all, func(s section) bool {
+	at := slices.IndexFunc(all, func(s *section) bool {
 		before := slices.Index(states, s.state) - slices.Index(states, from.State)
 		return before > 0 || before == 0 && s.queue >= from.Queue
 	})
@@ -128,7 +115,7 @@ func (i *Inspector) sections(ctx context.Context, f client.JobFilter, from *curs
 		return nil, nil
 	}
 	if all[at].state == from.State && all[at].queue == from.Queue {
-		all[at].from = from
+		all[at].resume(from)
 	}
 	return all[at:], nil
 }
@@ -144,14 +131,14 @@ type page struct {
 func (p *page) full() bool { return p.stopped }
 
 // take looks at one record and closes the page when it is full.
-func (p *page) take(r *record, s section, ref ref) {
+func (p *page) take(r *record, s *section) {
 	p.scanned++
 	if r != nil && r.state == s.state && p.matches(r) {
 		p.list.Jobs = append(p.list.Jobs, r.view())
 	}
 	if len(p.list.Jobs) == p.filter.Limit || p.scanned == scanMax {
 		p.stopped = true
-		p.list.NextCursor = s.after(ref, p.filter).encode()
+		p.list.NextCursor = s.cursor(p.filter).encode()
 	}
 }
 
@@ -171,33 +158,22 @@ func (p *page) matches(r *record) bool {
 }
 
 // fill adds the section's jobs to the page.
-func (i *Inspector) fill(ctx context.Context, p *page, s section) error {
+func (i *Inspector) fill(ctx context.Context, p *page, s *section) error {
 	chunk := p.filter.Limit
 	if p.filters() {
 		chunk = max(chunk, scanChunk)
 	}
 	for {
-		start, err := i.start(ctx, s)
-		if err != nil {
+		if err := i.load(ctx, s, chunk); err != nil {
 			return err
 		}
-		refs, err := i.refs(ctx, s, start, int64(chunk))
-		if err != nil {
-			return err
-		}
-		records, err := i.records(ctx, s.queue, refs)
-		if err != nil {
-			return err
-		}
-		for n, ref := range refs {
-			if p.take(records[n], s, ref); p.full() {
-				return nil
-			}
-		}
-		if len(refs) < chunk {
+		r, ok := s.next()
+		if !ok {
 			return nil
 		}
-		s.from = s.after(refs[len(refs)-1], p.filter)
+		if p.take(r, s); p.full() {
+			return nil
+		}
 	}
 }
 

@@ -10,18 +10,22 @@ import (
 	"pgregory.net/rapid"
 
 	"legwork/client"
+	"legwork/internal/store"
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
 )
 
 // Promise (for any sequence of changes between the pages): a job that stays put
 // appears; nothing appears that never was in the list; and with no change at all
-// each appears exactly once.
+// each appears exactly once; however many shards a queue has.
 func TestPagesProperty(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, storetest.Redis(t))
 	rapid.Check(t, func(rt *rapid.T) {
 		r.redis.FlushDB(t.Context())
+		if n := rapid.IntRange(1, 4).Draw(rt, "shards of b"); n > 1 {
+			r.redis.HSet(t.Context(), store.KeyShards, "b", n)
+		}
 		w := &world{rig: r.fresh(), rt: rt, where: map[string]jobs.State{}, moved: map[string]bool{}}
 		defer w.engine.Stop()
 		for range rapid.IntRange(0, 30).Draw(rt, "jobs") {

@@ -25,22 +25,22 @@ func isList(s jobs.State) bool { return s == jobs.StatePending || s == jobs.Stat
 // next due comes first there.
 func newestLast(s jobs.State) bool { return s == jobs.StateScheduled || s == jobs.StateRetry }
 
-// start is the place after the cursor's job. When that job has left, it is where
+// start is the place after the last job of the lane. When that job has left, it is where
 // the job stood, or earlier, so that nothing is passed over: a list grows at its
 // head and is used up from its tail, so the place is counted from the tail; in a
 // sorted set it is before the job's equals.
-func (i *Inspector) start(ctx context.Context, s section) (int64, error) {
-	if s.from == nil {
+func (i *Inspector) start(ctx context.Context, state jobs.State, l *lane) (int64, error) {
+	if l.last == nil {
 		return 0, nil
 	}
-	key := store.KeysOf(s.queue).State(string(s.state))
-	if isList(s.state) {
-		return i.startInList(ctx, key, s.from)
+	key := store.KeysOf(l.shard).State(string(state))
+	if isList(state) {
+		return i.startInList(ctx, key, l.last)
 	}
-	return i.startInSet(ctx, key, s.from, !newestLast(s.state))
+	return i.startInSet(ctx, key, l.last, !newestLast(state))
 }
 
-func (i *Inspector) startInList(ctx context.Context, key string, from *cursor) (int64, error) {
+func (i *Inspector) startInList(ctx context.Context, key string, from *mark) (int64, error) {
 	place, err := i.redis.LPos(ctx, key, from.ID, redis.LPosArgs{}).Result()
 	if !errors.Is(err, redis.Nil) {
 		return place + 1, err
@@ -51,7 +51,7 @@ func (i *Inspector) startInList(ctx context.Context, key string, from *cursor) (
 
 // startInSet takes a job with another score than the cursor's for one that has
 // left and come back.
-func (i *Inspector) startInSet(ctx context.Context, key string, from *cursor, reverse bool) (int64, error) {
+func (i *Inspector) startInSet(ctx context.Context, key string, from *mark, reverse bool) (int64, error) {
 	pipe := i.redis.Pipeline()
 	score := pipe.ZScore(ctx, key, from.ID)
 	rank, low, high := pipe.ZRank, "-inf", "("+from.Score
@@ -69,10 +69,10 @@ func (i *Inspector) startInSet(ctx context.Context, key string, from *cursor, re
 	return before.Result()
 }
 
-// refs returns up to n entries of the section from a place on.
-func (i *Inspector) refs(ctx context.Context, s section, start, n int64) ([]ref, error) {
-	key := store.KeysOf(s.queue).State(string(s.state))
-	if isList(s.state) {
+// refs returns up to n entries of one state in one shard, from a place on.
+func (i *Inspector) refs(ctx context.Context, state jobs.State, shard string, start, n int64) ([]ref, error) {
+	key := store.KeysOf(shard).State(string(state))
+	if isList(state) {
 		pipe := i.redis.Pipeline()
 		ids := pipe.LRange(ctx, key, start, start+n-1)
 		size := pipe.LLen(ctx, key) // after the range: what comes in between makes the tails longer, which is safe
@@ -85,7 +85,7 @@ func (i *Inspector) refs(ctx context.Context, s section, start, n int64) ([]ref,
 		}
 		return out, nil
 	}
-	query := redis.ZRangeArgs{Key: key, Start: start, Stop: start + n - 1, Rev: !newestLast(s.state)}
+	query := redis.ZRangeArgs{Key: key, Start: start, Stop: start + n - 1, Rev: !newestLast(state)}
 	members, err := i.redis.ZRangeArgsWithScores(ctx, query).Result()
 	if err != nil {
 		return nil, err

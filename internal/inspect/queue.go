@@ -3,6 +3,7 @@ package inspect
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -18,25 +19,25 @@ import (
 // that the given weights name. Cost: two round trips. The error is a
 // *[jobs.Error]: unavailable.
 func (i *Inspector) Queues(ctx context.Context, weights map[string]int) ([]client.Queue, error) {
-	names, err := i.queueNames(ctx)
+	shards, err := i.shards(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for q := range weights {
-		if !slices.Contains(names, q) {
-			names = append(names, q)
+		if shards[q] == nil {
+			shards[q] = []string{q}
 		}
 	}
-	slices.Sort(names)
-	return i.queues(ctx, names, weights)
+	return i.queues(ctx, shards, weights)
 }
 
 // Queue returns one queue. The error is a *[jobs.Error]: not_found or unavailable.
 func (i *Inspector) Queue(ctx context.Context, name string, weights map[string]int) (*client.Queue, error) {
-	if err := i.checkQueue(ctx, name, weights); err != nil {
+	shards, err := i.shardsOf(ctx, name, weights)
+	if err != nil {
 		return nil, err
 	}
-	all, err := i.queues(ctx, []string{name}, weights)
+	all, err := i.queues(ctx, map[string][]string{name: shards}, weights)
 	if err != nil {
 		return nil, err
 	}
@@ -46,46 +47,71 @@ func (i *Inspector) Queue(ctx context.Context, name string, weights map[string]i
 // Pause stops workers from taking jobs of the queue; running ones go on. Pausing
 // a paused queue changes nothing. Errors as [Inspector.Queue].
 func (i *Inspector) Pause(ctx context.Context, name string, weights map[string]int) (*client.Queue, error) {
-	if err := i.checkQueue(ctx, name, weights); err != nil {
-		return nil, err
-	}
 	now := strconv.FormatInt(time.Now().Unix(), 10)
-	if err := i.redis.SetArgs(ctx, store.KeysOf(name).Paused(), now, redis.SetArgs{Mode: "NX"}).Err(); err != nil && !errors.Is(err, redis.Nil) {
-		return nil, wrap("pause the queue", err)
-	}
-	return i.Queue(ctx, name, weights)
+	return i.turn(ctx, name, weights, func(shards ...string) error {
+		pipe := i.redis.Pipeline()
+		for _, s := range shards {
+			pipe.SetArgs(ctx, store.KeysOf(s).Paused(), now, redis.SetArgs{Mode: "NX"})
+		}
+		return wrap("pause the queue", exec(ctx, pipe))
+	})
 }
 
 // Resume ends a pause. Resuming a queue that is not paused changes nothing.
 // Errors as [Inspector.Queue].
 func (i *Inspector) Resume(ctx context.Context, name string, weights map[string]int) (*client.Queue, error) {
-	if err := i.checkQueue(ctx, name, weights); err != nil {
+	return i.turn(ctx, name, weights, func(shards ...string) error {
+		pipe := i.redis.Pipeline()
+		for _, s := range shards {
+			pipe.Del(ctx, store.KeysOf(s).Paused())
+		}
+		if err := exec(ctx, pipe); err != nil {
+			return wrap("resume the queue", err)
+		}
+		pipe = i.redis.Pipeline()
+		for _, s := range shards {
+			pipe.Publish(ctx, store.ChannelWake, "w"+s)
+		}
+		return wrap("wake the workers of the queue", exec(ctx, pipe))
+	})
+}
+
+// turn does something to all shards of a queue: to shard 0 first, and then to those
+// there are at that time, so that shards which are added meanwhile come out as the
+// others ([store.Shards] looks at shard 0 after it has added them).
+func (i *Inspector) turn(ctx context.Context, name string, weights map[string]int, do func(shards ...string) error) (*client.Queue, error) {
+	if _, err := i.shardsOf(ctx, name, weights); err != nil {
 		return nil, err
 	}
-	if err := i.redis.Del(ctx, store.KeysOf(name).Paused()).Err(); err != nil {
-		return nil, wrap("resume the queue", err)
+	if err := do(name); err != nil {
+		return nil, err
 	}
-	if err := i.redis.Publish(ctx, store.ChannelWake, "w"+name).Err(); err != nil {
-		return nil, wrap("wake the workers of the queue", err)
+	shards, err := i.shardsOf(ctx, name, weights)
+	if err != nil {
+		return nil, err
+	}
+	if err := do(shards[1:]...); err != nil {
+		return nil, err
 	}
 	return i.Queue(ctx, name, weights)
 }
 
-func (i *Inspector) checkQueue(ctx context.Context, name string, weights map[string]int) error {
-	if _, served := weights[name]; served {
-		return nil
-	}
-	names, err := i.queueNames(ctx)
+// shardsOf returns the shards of one queue, shard 0 first.
+func (i *Inspector) shardsOf(ctx context.Context, name string, weights map[string]int) ([]string, error) {
+	all, err := i.shards(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !slices.Contains(names, name) {
-		return &jobs.Error{Code: jobs.CodeNotFound, Message: "no such queue: no job was ever sent to it, and no worker serves it"}
+	if shards := all[name]; shards != nil {
+		return shards, nil
 	}
-	return nil
+	if _, served := weights[name]; !served {
+		return nil, &jobs.Error{Code: jobs.CodeNotFound, Message: "no such queue: no job was ever sent to it, and no worker serves it"}
+	}
+	return []string{name}, nil
 }
 
-// queueReads are the commands that make one queue's picture.
+// queueReads are the commands that make the picture of one shard.
 type queueReads struct {
 	sizes             map[jobs.State]*redis.IntCmd
 	paused            *redis.IntCmd
@@ -94,27 +120,34 @@ type queueReads struct {
 	since             *redis.StringCmd // set in the second round trip
 }
 
-func (i *Inspector) queues(ctx context.Context, names []string, weights map[string]int) ([]client.Queue, error) {
-	reads := make([]*queueReads, len(names))
+// queues returns the given queues, by name, from what their shards hold together.
+func (i *Inspector) queues(ctx context.Context, shards map[string][]string, weights map[string]int) ([]client.Queue, error) {
+	reads := map[string]*queueReads{}
 	pipe := i.redis.Pipeline()
-	for n, q := range names {
-		reads[n] = readQueue(ctx, pipe, store.KeysOf(q))
+	for _, names := range shards {
+		for _, s := range names {
+			reads[s] = readQueue(ctx, pipe, store.KeysOf(s))
+		}
 	}
-	if err := exec(ctx, pipe, len(names)); err != nil {
+	if err := exec(ctx, pipe); err != nil {
 		return nil, wrap("read the queues", err)
 	}
 	pipe = i.redis.Pipeline()
-	for n, q := range names {
-		if id := reads[n].oldest.Val(); id != "" {
-			reads[n].since = pipe.HGet(ctx, store.KeysOf(q).Task(id), store.FieldPendingSince)
+	for s, r := range reads {
+		if id := r.oldest.Val(); id != "" {
+			r.since = pipe.HGet(ctx, store.KeysOf(s).Task(id), store.FieldPendingSince)
 		}
 	}
-	if err := exec(ctx, pipe, pipe.Len()); err != nil {
+	if err := exec(ctx, pipe); err != nil {
 		return nil, wrap("read the queues", err)
 	}
-	out := make([]client.Queue, len(names))
-	for n, q := range names {
-		out[n] = reads[n].view(q, weights[q])
+	out := make([]client.Queue, 0, len(shards))
+	for _, name := range slices.Sorted(maps.Keys(shards)) {
+		q := client.Queue{Name: name, Weight: weights[name], States: map[string]int{}}
+		for _, s := range shards[name] {
+			reads[s].addTo(&q)
+		}
+		out = append(out, q)
 	}
 	return out, nil
 }
@@ -135,29 +168,39 @@ func readQueue(ctx context.Context, pipe redis.Pipeliner, k store.Keys) *queueRe
 	return r
 }
 
-func (r *queueReads) view(name string, weight int) client.Queue {
-	q := client.Queue{Name: name, Weight: weight, Paused: r.paused.Val() > 0, States: map[string]int{}}
+// addTo adds a shard to the picture of its queue. The queue counts as paused when
+// a single shard is: jobs of it wait then, until somebody resumes the queue.
+func (r *queueReads) addTo(q *client.Queue) {
+	q.Paused = q.Paused || r.paused.Val() > 0
 	for s, cmd := range r.sizes {
-		q.States[string(s)] = int(cmd.Val())
+		q.States[string(s)] += int(cmd.Val())
 	}
-	q.ProcessedTotal, _ = r.processed.Int64()
-	q.FailedTotal, _ = r.failed.Int64()
-	if r.since != nil {
-		if ns, err := r.since.Int64(); err == nil {
-			age := max(0, time.Since(time.Unix(0, ns)))
-			q.OldestPendingAge = client.Duration(age.Truncate(time.Millisecond))
-		}
+	processed, _ := r.processed.Int64()
+	failed, _ := r.failed.Int64()
+	q.ProcessedTotal += processed
+	q.FailedTotal += failed
+	if r.since == nil {
+		return
 	}
-	return q
+	if ns, err := r.since.Int64(); err == nil {
+		age := client.Duration(time.Since(time.Unix(0, ns)).Truncate(time.Millisecond))
+		q.OldestPendingAge = max(q.OldestPendingAge, age)
+	}
 }
 
 // exec runs the pipeline; a missing key is not an error.
-func exec(ctx context.Context, pipe redis.Pipeliner, commands int) error {
-	if commands == 0 {
+func exec(ctx context.Context, pipe redis.Pipeliner) error {
+	if pipe.Len() == 0 {
 		return nil
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
+	cmds, err := pipe.Exec(ctx)
+	if err != nil && !errors.Is(err, redis.Nil) {
 		return err
+	}
+	for _, c := range cmds {
+		if err := c.Err(); err != nil && !errors.Is(err, redis.Nil) {
+			return err
+		}
 	}
 	return nil
 }

@@ -53,7 +53,24 @@ func newRig(t testing.TB, inst storetest.Instance) *rig {
 
 func (r *rig) newEngine() *engine.Engine {
 	log := slog.New(slog.DiscardHandler)
-	return engine.New(engine.Options{Redis: r.redis, Catalog: engine.NewCatalog(r.reg, r.redis, log), Log: log})
+	shards := store.NewShards(r.redis, log)
+	if err := shards.Start(context.Background()); err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = shards.Stop(context.Background()) })
+	return engine.New(engine.Options{Redis: r.redis, Catalog: engine.NewCatalog(r.reg, r.redis, log), Shards: shards, Log: log})
+}
+
+// spread makes a queue have n shards, and returns the rig with an engine that knows.
+func (r *rig) spread(queue string, n int) *rig {
+	r.t.Helper()
+	s := store.NewShards(r.redis, slog.New(slog.DiscardHandler))
+	if _, err := s.Serve(context.Background(), []string{queue}, map[string]int{queue: n}); err != nil {
+		r.t.Fatal(err)
+	}
+	other := r.fresh()
+	r.t.Cleanup(other.engine.Stop)
+	return other
 }
 
 // fresh returns the rig with an engine of its own, which knows nothing of what

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -13,7 +14,7 @@ import (
 
 // record is a job as its hash in Redis tells it.
 type record struct {
-	id, queue string
+	id, queue string // the queue is the shard that holds the job
 	state     jobs.State
 	raw       string         // the message as stored
 	msg       *store.Message // nil when raw cannot be decoded
@@ -21,6 +22,7 @@ type record struct {
 	discarded string
 	finished  int64 // Unix milliseconds, 0 when unknown
 	unstarted bool
+	since     int64   // Unix nanoseconds since when it is or was pending, 0 when unknown
 	due       float64 // score in the scheduled or retry set, 0 when unknown
 }
 
@@ -28,7 +30,7 @@ type record struct {
 func recordFields() []string {
 	return []string{
 		store.FieldMessage, store.FieldState, store.FieldResult, store.FieldDiscarded,
-		store.FieldFinished, store.FieldUnstarted,
+		store.FieldFinished, store.FieldUnstarted, store.FieldPendingSince,
 	}
 }
 
@@ -40,8 +42,21 @@ func newRecord(queue, id string, values []any) (r *record, ok bool) {
 		return nil, false
 	}
 	r.finished, _ = strconv.ParseInt(text(4), 10, 64)
+	r.since, _ = strconv.ParseInt(text(6), 10, 64)
 	r.msg, _ = store.Decode([]byte(r.raw))
 	return r, true
+}
+
+// pendingSince is when the job became pending, in Unix nanoseconds. One that is
+// gone or does not say is taken for the newest, so that nothing waits behind it.
+func (r *record) pendingSince() int64 {
+	switch {
+	case r != nil && r.since > 0:
+		return r.since
+	case r != nil && r.msg != nil && !r.msg.CreatedAt().IsZero():
+		return r.msg.CreatedAt().UnixNano()
+	}
+	return math.MaxInt64
 }
 
 // View shows a freshly accepted job without reading it back. Its payload must be
@@ -59,7 +74,7 @@ func View(m *store.Message, meta store.Meta, state jobs.State, due time.Time) cl
 func (r *record) view() client.Job {
 	if r.msg == nil {
 		return client.Job{
-			ID: r.id, Queue: r.queue, State: string(r.state), Payload: json.RawMessage("null"),
+			ID: r.id, Queue: store.QueueOf(r.queue), State: string(r.state), Payload: json.RawMessage("null"),
 			LastError: "the job's message in Redis is damaged and cannot be read; delete the job",
 		}
 	}
@@ -68,7 +83,7 @@ func (r *record) view() client.Job {
 
 func (r *record) show(meta store.Meta, payload json.RawMessage) client.Job {
 	j := client.Job{
-		ID: r.id, Type: r.msg.Type, Queue: r.queue, State: string(r.state),
+		ID: r.id, Type: r.msg.Type, Queue: store.QueueOf(r.queue), State: string(r.state),
 		Attempt: r.attempt(), MaxRetries: r.msg.Retry,
 		Timeout: client.Duration(meta.Timeout * int64(time.Millisecond)), Retention: client.Duration(r.msg.Retention * int64(time.Second)),
 		Payload: payload, Discarded: r.discarded, LastError: r.msg.Error,

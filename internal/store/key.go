@@ -8,6 +8,7 @@ const (
 	KeyQueues        = "asynq:queues"     // SET of queue names
 	KeyWorkers       = "legwork:workers"  // SET of the ids of worker processes
 	KeyWorkerPrefix  = "legwork:worker:"  // STRING per worker process, expires with it
+	KeyShards        = "legwork:shards"   // HASH of queue to number of shards, where there is more than one
 	KeyPulsePrefix   = "legwork:pulse:"   // STRING per process that holds jobs, expires with it
 	KeyIDClaimPrefix = "legwork:id:"      // STRING per caller-chosen id while it is enqueued
 	ChannelCancel    = "legwork:cancel"   // ids of running jobs to cancel
@@ -34,7 +35,7 @@ const (
 // (internal/base/base.go): every one begins with "asynq:{queue}:".
 type Keys struct{ prefix string }
 
-// KeysOf returns the keys of the named queue.
+// KeysOf returns the keys of the named queue, or of a shard (see [Shard]).
 func KeysOf(queue string) Keys { return Keys{prefix: "asynq:{" + queue + "}:"} }
 
 // TaskPrefix is what the key of every job of the queue begins with.

@@ -1,0 +1,134 @@
+package inspect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"sync"
+
+	"legwork/client"
+	"legwork/internal/store"
+	"legwork/jobs"
+)
+
+// laneChunkMin is how many jobs are read at least from one of several shards.
+const laneChunkMin = 20
+
+// section is the jobs of one state in one queue: its shards, merged in order.
+type section struct {
+	state jobs.State
+	queue string
+	lanes []*lane
+}
+
+// lane is the part of a section that one shard holds.
+type lane struct {
+	shard   string
+	last    *mark     // the last job looked at; nil: none yet
+	refs    []ref     // read and not looked at yet, in order
+	records []*record // of refs; nil for a job that is gone
+	dry     bool      // nothing is behind refs
+}
+
+func newSection(state jobs.State, queue string, shards []string) *section {
+	if len(shards) == 0 {
+		shards = []string{queue}
+	}
+	s := &section{state: state, queue: queue}
+	for _, name := range shards {
+		s.lanes = append(s.lanes, &lane{shard: name})
+	}
+	return s
+}
+
+// resume makes the section begin where the cursor stands. Shards that the cursor
+// does not know begin at their start.
+func (s *section) resume(c *cursor) {
+	for _, m := range c.marks() {
+		for _, l := range s.lanes {
+			if store.ShardNumber(l.shard) == m.Shard {
+				l.last = &m
+			}
+		}
+	}
+}
+
+// cursor is where the section stands: behind the last job of [section.next].
+func (s *section) cursor(f client.JobFilter) *cursor {
+	c := &cursor{State: s.state, Queue: s.queue, Filter: filterKey(f)}
+	var all []mark
+	for _, l := range s.lanes {
+		if l.last != nil {
+			all = append(all, *l.last)
+		}
+	}
+	c.mark, c.More = all[0], all[1:]
+	return c
+}
+
+// load reads the next jobs of each lane that has none left, up to about chunk in
+// all.
+func (i *Inspector) load(ctx context.Context, s *section, chunk int) error {
+	if n := len(s.lanes); n > 1 {
+		chunk = min(chunk, max(laneChunkMin, 2*chunk/n))
+	}
+	errs := make([]error, len(s.lanes))
+	var reads sync.WaitGroup
+	for n, l := range s.lanes {
+		switch {
+		case l.dry || len(l.refs) > 0:
+		case len(s.lanes) == 1:
+			errs[n] = i.loadLane(ctx, s.state, l, chunk)
+		default:
+			reads.Go(func() { errs[n] = i.loadLane(ctx, s.state, l, chunk) })
+		}
+	}
+	reads.Wait()
+	return errors.Join(errs...)
+}
+
+func (i *Inspector) loadLane(ctx context.Context, state jobs.State, l *lane, chunk int) error {
+	start, err := i.start(ctx, state, l)
+	if err != nil {
+		return err
+	}
+	if l.refs, err = i.refs(ctx, state, l.shard, start, int64(chunk)); err != nil {
+		return err
+	}
+	l.dry = len(l.refs) < chunk
+	l.records, err = i.records(ctx, l.shard, l.refs)
+	return err
+}
+
+// next moves on by one job and returns its record, nil when it is gone; false at
+// the end of the section.
+func (s *section) next() (*record, bool) {
+	var first *lane
+	for _, l := range s.lanes {
+		if len(l.refs) > 0 && (first == nil || s.compare(l, first) < 0) {
+			first = l
+		}
+	}
+	if first == nil {
+		return nil, false
+	}
+	r, at := first.records[0], first.refs[0]
+	first.refs, first.records = first.refs[1:], first.records[1:]
+	first.last = &mark{ID: at.id, Tail: at.tail, Shard: store.ShardNumber(first.shard)}
+	if !isList(s.state) {
+		first.last.Score = scoreText(at.score)
+	}
+	return r, true
+}
+
+// compare orders two lanes by their next jobs; those of one time stay in the order
+// of the shards.
+func (s *section) compare(a, b *lane) int {
+	switch {
+	case isList(s.state):
+		return cmp.Compare(b.records[0].pendingSince(), a.records[0].pendingSince())
+	case newestLast(s.state):
+		return cmp.Compare(a.refs[0].score, b.refs[0].score)
+	}
+	return cmp.Compare(b.refs[0].score, a.refs[0].score)
+}
