@@ -35,7 +35,11 @@ func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, 
 			continue
 		}
 		if err := h.refill(ctx, l); err != nil {
-			return "", false, err
+			if !faulty(err) {
+				return "", false, err
+			}
+			h.forwarder.complaints.about(ctx, queue, err)
+			return "", true, nil // the other queues go on; a look has this one tried again
 		}
 	}
 }
@@ -84,7 +88,7 @@ func (h *hub) refill(ctx context.Context, l *lane) error {
 	defer h.mu.Unlock()
 	l.taking = nil
 	if err != nil {
-		l.dirty = true
+		l.dirty = l.dirty || !faulty(err)
 		return err
 	}
 	l.dirty = l.dirty || left > 0
@@ -162,7 +166,10 @@ func (h *hub) giveBack(ctx context.Context, l *lane) {
 }
 
 func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) {
-	keys := []string{l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease(), l.keys.Tokens(), l.keys.Archived(), l.keys.Holders()}
+	keys := []string{
+		l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease(), l.keys.Tokens(), l.keys.Archived(), l.keys.Holders(),
+		l.keys.Retry(), l.keys.Completed(),
+	}
 	now := time.Now()
 	reply, err := h.takes.Run(ctx, h.redis, keys, now.Add(leaseTime).Unix(), l.keys.TaskPrefix(), n, h.holder, now.Unix()).Slice()
 	if err != nil {
@@ -180,6 +187,10 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 	for i := 2; i < len(reply); i += 2 {
 		id, _ := reply[i].(string)
 		msg, _ := reply[i+1].(string)
+		if msg == "" {
+			h.log.Error("job has no message, or something else is stored under its name; it is a dead letter now", "job", id, "queue", l.queue, "key", l.keys.Task(id))
+			continue
+		}
 		token++
 		got = append(got, taken{holding: &holding{id: id, queue: l.queue, token: token}, msg: msg, at: now})
 	}
