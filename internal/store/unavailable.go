@@ -79,6 +79,10 @@ func refusal(reply string) string {
 	if strings.HasPrefix(reply, "ERR max number of clients") {
 		return "ERR"
 	}
+	// What Redis since 6.2.6 says to a long command without a password.
+	if strings.HasPrefix(reply, "ERR Protocol error: unauthenticated") {
+		return "NOAUTH"
+	}
 	switch code := code(reply); code {
 	case "LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED",
 		"CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK",
