@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"legwork/internal/store"
 	"legwork/jobs"
 )
 
@@ -184,6 +185,7 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 		return nil, 0, errors.New("the take script gave an answer of the wrong shape")
 	}
 	got := make([]taken, 0, len(reply)/2-1)
+	var dead []*ending
 	for i := 2; i < len(reply); i += 2 {
 		id, _ := reply[i].(string)
 		msg, _ := reply[i+1].(string)
@@ -192,7 +194,26 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 			continue
 		}
 		token++
-		got = append(got, taken{holding: &holding{id: id, queue: l.queue, token: token}, msg: msg, at: now})
+		j := &holding{id: id, queue: l.queue, token: token}
+		if !store.Bears(msg, id, l.queue) {
+			dead = append(dead, &ending{holding: j, to: jobs.StateArchived, due: unixFraction(now), message: msg})
+			continue
+		}
+		got = append(got, taken{holding: j, msg: msg, at: now})
 	}
+	h.bury(ctx, dead)
 	return got, left, nil
+}
+
+// bury makes dead letters of jobs whose messages are damaged, or are those of other
+// jobs: asynq would run them under false names. The reaper finds those with which that
+// does not succeed.
+func (h *hub) bury(ctx context.Context, dead []*ending) {
+	if len(dead) == 0 {
+		return
+	}
+	h.ender.write(ctx, dead)
+	for _, j := range dead {
+		h.log.Error("job cannot be read, or its message is another job's; it is a dead letter now", "job", j.id, "queue", j.queue, "error", j.err)
+	}
 }
