@@ -106,7 +106,7 @@ func outlive(t *testing.T, inst storetest.Instance, begin, end func()) {
 	}
 	close(release)
 	lines := strings.Count(log.String(), "\n")
-	const seconds = 3
+	const seconds = 2
 	time.Sleep(seconds * time.Second)
 	if n := strings.Count(log.String(), "\n") - lines; n > 5*seconds {
 		t.Errorf("%d lines in %d s:\n%s", n, seconds, log.String())
@@ -183,20 +183,23 @@ func TestWakeConnectionIsCut(t *testing.T) {
 	r.post(client.Enqueue{Type: "test.start"})
 	receive(t, started)
 	const rounds = 5
+	var slowest time.Duration
 	for range rounds {
 		if n := inst.Client.ClientKillByFilter(t.Context(), "TYPE", "pubsub").Val(); n == 0 {
 			t.Fatal("no subscription to cut")
 		}
 		began := time.Now()
 		r.post(client.Enqueue{Type: "test.start"})
-		if took := receive(t, started).Sub(began); took > 2*time.Second {
-			t.Errorf("found after %s", took)
-		}
+		slowest = max(slowest, receive(t, started).Sub(began))
 		eventually(t, func() bool {
 			return inst.Client.PubSubNumSub(t.Context(), store.ChannelWake).Val()[store.ChannelWake] > 0
 		}, func() string { return "nobody subscribes again" })
 	}
-	var slowest time.Duration
+	t.Logf("with the connection cut: found after %s at most", slowest)
+	if slowest > 2*time.Second {
+		t.Errorf("found after %s", slowest)
+	}
+	slowest = 0
 	for range 10 {
 		began := time.Now()
 		r.post(client.Enqueue{Type: "test.start"})

@@ -22,7 +22,7 @@ func TestHeartbeatsLeavePayloadsAtHome(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
 	started, release := make(chan string, 1), make(chan struct{})
-	t.Cleanup(func() { close(release) })
+	defer close(release)
 	r := newRig(t, inst, func(reg *jobs.Registry) {
 		jobs.Handle(reg, "test.large", func(ctx context.Context, _ string) (struct{}, error) {
 			started <- jobs.Info(ctx).ID
@@ -87,7 +87,7 @@ func TestClockBehindKeepsItsJobs(t *testing.T) {
 			t.Parallel()
 			inst := storetest.Redis(t)
 			started, release := make(chan string, 10), make(chan struct{})
-			t.Cleanup(func() { close(release) })
+			defer close(release)
 			r := newRig(t, inst, func(reg *jobs.Registry) {
 				jobs.Handle(reg, "test.block", func(ctx context.Context, _ struct{}) (struct{}, error) {
 					started <- jobs.Info(ctx).ID

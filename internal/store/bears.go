@@ -16,11 +16,11 @@ func Bears(raw, id, queue string) bool {
 		if !ok {
 			return false
 		}
-		field, value := tag>>3, ""
+		var value string
 		if value, raw, ok = cutValue(tag&7, rest); !ok {
 			return false
 		}
-		switch field {
+		switch tag >> 3 {
 		case fieldID:
 			foundID = value == id
 		case fieldQueue:
@@ -32,7 +32,7 @@ func Bears(raw, id, queue string) bool {
 
 // cutValue reads a value of a protobuf wire type off the front; numbers read as "".
 func cutValue(kind uint64, s string) (value, rest string, ok bool) {
-	n := uint64(0)
+	var n uint64
 	switch kind {
 	case 0:
 		_, rest, ok = cutVarint(s)
