@@ -247,3 +247,27 @@ func TestQueueNamesOfAnotherType(t *testing.T) {
 	r.post(client.Enqueue{Type: "test.start"})
 	receive(t, started)
 }
+
+// The housekeeper goes on with the other queues, and with the other sets of the
+// planted one, and names the key.
+func TestHousekeeperMeetsAnotherType(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	inst := storetest.Redis(t)
+	r := newRig(t, inst, noop)
+	delay := ptr(client.Duration(time.Millisecond))
+	ids := []string{r.post(client.Enqueue{Type: "test.ok", Queue: lane, Delay: delay}), r.post(client.Enqueue{Type: "test.ok", Queue: other, Delay: delay})}
+	k := store.KeysOf(lane)
+	plant(t, inst, k.Retry())
+	h := engine.NewHousekeeper(inst.Client, slog.New(slog.NewTextHandler(&log, nil)))
+	if err := h.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = h.Stop(context.Background()) }()
+	for _, id := range ids {
+		r.until(id, jobs.StatePending)
+	}
+	eventually(t, func() bool { return strings.Contains(log.String(), k.Retry()) },
+		func() string { return "the log does not name the key:\n" + log.String() })
+	quiet(t, inst, &log)
+}
