@@ -13,7 +13,7 @@ build: ## Build bin/legwork, stripped, as it is released
 
 .PHONY: test
 test: need vet lint ## Vet, lint and run every test with the race detector
-	$(GO) test -race -timeout 20m ./...
+	$(GO) test -race -parallel 8 -timeout 30m ./...
 
 .PHONY: need
 need: ## Install what the tests need, or say what is missing

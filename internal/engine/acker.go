@@ -21,11 +21,13 @@ const ackMax = 1024
 const ackKeep = 15 * time.Minute
 
 // acker ends jobs, many with one call, while their slots take the next ones. It
-// tries until Redis has got it or refuses it.
+// tries until Redis has got it or refuses it. A queue whose jobs cannot be ended now
+// does not hold up the others.
 type acker struct {
 	ender    ender
 	holdings *holdings
 	log      *slog.Logger
+	wrong    *complaints
 	room     chan struct{} // one token for each job in hand
 	wake     chan struct{} // buffered; something waits
 	over     chan struct{} // closed when nothing is tried again any more
@@ -33,13 +35,14 @@ type acker struct {
 	done     sync.WaitGroup
 
 	mu      sync.Mutex
-	waiting []*ending // guarded by mu
-	closed  bool      // guarded by mu
+	waiting []*ending       // guarded by mu
+	stuck   map[string]bool // guarded by mu; queues that insist sees to
+	closed  bool            // guarded by mu
 }
 
 func newAcker(c redis.UniversalClient, holder string, h *holdings, log *slog.Logger) *acker {
 	return &acker{
-		ender: newEnder(c, holder), holdings: h, log: log,
+		ender: newEnder(c, holder), holdings: h, log: log, wrong: newComplaints(c, log), stuck: map[string]bool{},
 		room: make(chan struct{}, ackMax), wake: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 }
@@ -83,14 +86,20 @@ func (a *acker) close() {
 func (a *acker) run() {
 	for range a.wake {
 		for lot := a.gather(); len(lot) > 0; lot = a.gather() {
-			a.write(lot)
+			if left := a.try(lot); len(left) > 0 {
+				a.part(left)
+			}
 		}
 	}
 }
 
+// gather takes jobs that wait, but for those of stuck queues.
 func (a *acker) gather() []*ending {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if len(a.stuck) > 0 {
+		return a.pick(enderMany, func(j *ending) bool { return !a.stuck[j.queue] })
+	}
 	n := min(len(a.waiting), enderMany)
 	lot := a.waiting[:n:n]
 	if a.waiting = a.waiting[n:]; len(a.waiting) == 0 {
@@ -99,54 +108,42 @@ func (a *acker) gather() []*ending {
 	return lot
 }
 
-// write ends the jobs, again and again where Redis cannot be reached.
-func (a *acker) write(jobs []*ending) {
-	defer func() {
-		for range jobs {
-			<-a.room
-		}
-	}()
-	left := jobs
-	for pause, try := ackRetryMin, 1; ; try++ {
-		ctx, cancel := context.WithTimeout(context.Background(), ackTryMax)
-		a.ender.write(ctx, left)
-		cancel()
-		if left = a.settle(left, try); len(left) == 0 {
-			return
-		}
-		select {
-		case <-a.over:
-			a.log.Error("jobs have run and could not be ended before the stop; they will run again", "jobs", len(left))
-			return
-		case <-time.After(pause):
-		}
-		pause = min(2*pause, ackRetryMax)
-	}
-}
-
-// settle concludes the jobs whose try succeeded or cannot succeed, and returns
-// those to try again.
-func (a *acker) settle(jobs []*ending, try int) []*ending {
-	var again []*ending
-	for _, j := range jobs {
-		if store.Unavailable(j.err) && time.Now().Before(j.giveUp) {
-			again = append(again, j)
+// try ends the jobs, concludes those with which that succeeded or never will, and
+// returns the others.
+func (a *acker) try(lot []*ending) []*ending {
+	ctx, cancel := context.WithTimeout(context.Background(), ackTryMax)
+	defer cancel()
+	a.ender.write(ctx, lot)
+	var left []*ending
+	for _, j := range lot {
+		j.tries++
+		if j.again() {
+			left = append(left, j)
 			continue
 		}
-		a.holdings.drop(j.holding)
-		switch {
-		case j.err == nil, try > 1 && errors.Is(j.err, errNotActive): // or an earlier try had arrived
-			if j.then != nil {
-				j.then()
-			}
-		case errors.Is(j.err, errNotActive):
-			a.log.Warn("the end of a run was refused: the job is not this process's any more", "job", j.id, "queue", j.queue, "token", j.token, "end", j.to)
-		default:
-			a.log.Error("a run could not be ended; the job will run again", "job", j.id, "queue", j.queue, "tries", try, "error", j.err)
+		a.settle(j)
+		<-a.room
+	}
+	return left
+}
+
+// again reports whether the job is to be tried again. While something else is stored
+// under a name of its queue nobody can take the job, so that there is no hurry.
+func (j *ending) again() bool {
+	return store.WrongType(j.err) || store.Unavailable(j.err) && time.Now().Before(j.giveUp)
+}
+
+// settle concludes a job that has ended, or that cannot be.
+func (a *acker) settle(j *ending) {
+	a.holdings.drop(j.holding)
+	switch {
+	case j.err == nil, j.tries > 1 && errors.Is(j.err, errNotActive): // or an earlier try had arrived
+		if j.then != nil {
+			j.then()
 		}
+	case errors.Is(j.err, errNotActive):
+		a.log.Warn("the end of a run was refused: the job is not this process's any more", "job", j.id, "queue", j.queue, "token", j.token, "end", j.to)
+	default:
+		a.log.Error("a run could not be ended; the job will run again", "job", j.id, "queue", j.queue, "tries", j.tries, "error", j.err)
 	}
-	if len(again) > 0 {
-		a.log.Warn("acknowledgements failed, trying again", "jobs", len(again), "try", try, "error", again[0].err)
-	}
-	return again
 }

@@ -90,7 +90,7 @@ func TestContractKnowsEveryScriptOfTheServer(t *testing.T) {
 	}
 	s.Shutdown()
 	close(release)
-	want := []scriptKind{scriptOther, scriptDequeue, scriptDone, scriptComplete, scriptRequeue, scriptRetry, scriptArchive, scriptForward, scriptBeat}
+	want := []scriptKind{scriptOther, scriptDequeue, scriptDone, scriptComplete, scriptRequeue, scriptRetry, scriptArchive, scriptForward, scriptHeartbeat, scriptExpired}
 	if diff := cmp.Diff(want, c.kinds()); diff != "" {
 		t.Errorf("kinds of scripts that asynq ran (want, got):\n%s", diff)
 	}

@@ -25,6 +25,7 @@ type ending struct {
 	lock    string    // asynq's unique lock to release, or ""
 	then    func()    // called once the job has ended; may be nil
 	giveUp  time.Time // when the last try is made
+	tries   int       // made so far
 	err     error     // outcome of the last try
 }
 

@@ -27,9 +27,10 @@ const forwardMax = 500
 // forwarder makes jobs pending when their time has come. It knows the earliest
 // time of each set, and sleeps until the first of them.
 type forwarder struct {
-	redis   redis.UniversalClient
-	hub     *hub
-	forward *redis.Script
+	redis      redis.UniversalClient
+	hub        *hub
+	forward    *redis.Script
+	complaints *complaints
 
 	mu    sync.Mutex
 	due   map[string]*[setCount]time.Time // guarded by mu; zero: none known
@@ -39,7 +40,7 @@ type forwarder struct {
 
 func newForwarder(c redis.UniversalClient, h *hub) *forwarder {
 	return &forwarder{
-		redis: c, hub: h, forward: luaScript("forward"), due: map[string]*[setCount]time.Time{},
+		redis: c, hub: h, forward: luaScript("forward"), complaints: newComplaints(c, h.log), due: map[string]*[setCount]time.Time{},
 		stale: map[string]bool{}, nudge: make(chan struct{}, 1),
 	}
 }
@@ -120,9 +121,12 @@ func (f *forwarder) step(ctx context.Context) bool {
 		return false
 	}
 	next, err := f.call(ctx, queue, set)
-	if err != nil {
-		f.note(queue, set, time.Now().Add(dequeueErrorPause)) // try again soon
-		return true
+	switch {
+	case faulty(err):
+		f.complaints.about(ctx, queue, err)
+		next = time.Now().Add(peekEvery)
+	case err != nil:
+		next = time.Now().Add(dequeueErrorPause) // try again soon
 	}
 	f.note(queue, set, next)
 	return true

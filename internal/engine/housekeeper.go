@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,10 +24,11 @@ const (
 // to others. Any number of them may run
 // against one Redis: each step is atomic and idempotent.
 type Housekeeper struct {
-	redis   redis.UniversalClient
-	log     *slog.Logger
-	forward *redis.Script
-	expire  *redis.Script
+	redis      redis.UniversalClient
+	log        *slog.Logger
+	complaints *complaints
+	forward    *redis.Script
+	expire     *redis.Script
 
 	mu     sync.Mutex
 	cancel context.CancelFunc // guarded by mu; nil before Start and after Stop
@@ -35,7 +37,7 @@ type Housekeeper struct {
 
 // NewHousekeeper returns a housekeeper that is not running yet.
 func NewHousekeeper(c redis.UniversalClient, log *slog.Logger) *Housekeeper {
-	return &Housekeeper{redis: c, log: log, forward: luaScript("forward"), expire: luaScript("expire")}
+	return &Housekeeper{redis: c, log: log, complaints: newComplaints(c, log), forward: luaScript("forward"), expire: luaScript("expire")}
 }
 
 // Start runs until Stop.
@@ -75,7 +77,11 @@ func (h *Housekeeper) run(ctx context.Context) {
 }
 
 func (h *Housekeeper) queues(ctx context.Context) ([]string, error) {
-	return h.redis.SMembers(ctx, store.KeyQueues).Result()
+	queues, err := h.redis.SMembers(ctx, store.KeyQueues).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the names of the queues in %s: %w", store.KeyQueues, err)
+	}
+	return queues, nil
 }
 
 // round looks after every queue once. What is wrong with one queue does not
@@ -87,12 +93,19 @@ func (h *Housekeeper) round(ctx context.Context) error {
 	}
 	var errs []error
 	for _, q := range queues {
-		errs = append(errs, h.tend(ctx, q))
+		for _, err := range h.tend(ctx, q) {
+			switch {
+			case faulty(err):
+				h.complaints.about(ctx, q, err)
+			case err != nil:
+				errs = append(errs, fmt.Errorf("queue %s: %w", q, err))
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
 
-func (h *Housekeeper) tend(ctx context.Context, queue string) error {
+func (h *Housekeeper) tend(ctx context.Context, queue string) []error {
 	k := store.KeysOf(queue)
 	var errs []error
 	for _, set := range []string{k.Scheduled(), k.Retry()} {
@@ -107,8 +120,7 @@ func (h *Housekeeper) tend(ctx context.Context, queue string) error {
 			return int(moved), nil
 		}))
 	}
-	errs = append(errs, expire(ctx, h.redis, h.expire, queue))
-	return errors.Join(errs...)
+	return append(errs, expire(ctx, h.redis, h.expire, queue))
 }
 
 // drain repeats a bounded step until it moves less than its bound.

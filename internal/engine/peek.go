@@ -43,16 +43,26 @@ func (h *hub) peek(ctx context.Context, times bool) error {
 			}
 		}
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return err
+	_, err := pipe.Exec(ctx) // what went wrong with one queue does not hide the others
+	if faulty(err) {
+		err = nil
 	}
 	for q, n := range pending {
+		if faulty(n.Err()) {
+			h.forwarder.complaints.about(ctx, q, n.Err())
+		}
 		if n.Val() > 0 {
 			h.wake(q)
 		}
 	}
 	for q, pair := range sets {
 		for set, cmd := range pair {
+			if faulty(cmd.Err()) {
+				h.forwarder.complaints.about(ctx, q, cmd.Err())
+			}
+			if cmd.Err() != nil {
+				continue
+			}
 			at := time.Time{}
 			if first := cmd.Val(); len(first) > 0 {
 				at = timeOfScore(first[0].Score)
@@ -60,7 +70,7 @@ func (h *hub) peek(ctx context.Context, times bool) error {
 			h.forwarder.note(q, set, at)
 		}
 	}
-	return nil
+	return err
 }
 
 // expire deletes from time to time the completed jobs whose retention has passed.

@@ -53,7 +53,7 @@ type pool struct {
 func (w *Worker) open(o PoolOptions) error {
 	p := &pool{PoolOptions: o, down: make(chan struct{})}
 	p.seam = &seam{
-		UniversalClient: w.Redis, worker: w, queues: slices.Sorted(maps.Keys(o.Queues)), weights: o.Queues, closed: make(chan struct{}),
+		UniversalClient: expired{w.Redis}, worker: w, queues: slices.Sorted(maps.Keys(o.Queues)), weights: o.Queues, closed: make(chan struct{}),
 	}
 	cfg := asynq.Config{
 		Concurrency:     o.Concurrency,

@@ -41,6 +41,7 @@ type reaper struct {
 	queues func(context.Context) ([]string, error)
 	reap   *redis.Script
 	log    *slog.Logger
+	wrong  *complaints
 	silent map[string]int // looks in a row without a pulse, by process
 
 	// self is this process, and knows reports whether it has a job in hand. A job
@@ -51,7 +52,7 @@ type reaper struct {
 }
 
 func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), log *slog.Logger) *reaper {
-	return &reaper{redis: c, queues: queues, reap: luaScript("reap"), log: log, silent: map[string]int{}, lost: map[string]int{}}
+	return &reaper{redis: c, queues: queues, reap: luaScript("reap"), log: log, wrong: newComplaints(c, log), silent: map[string]int{}, lost: map[string]int{}}
 }
 
 // run looks until ctx ends.
@@ -95,7 +96,10 @@ func (r *reaper) look(ctx context.Context) error {
 		return err
 	}
 	for _, j := range lost {
-		if err := r.take(ctx, j); err != nil {
+		switch err := r.take(ctx, j); {
+		case faulty(err):
+			r.wrong.about(ctx, j.queue, err)
+		case err != nil:
 			return err
 		}
 	}
@@ -135,12 +139,15 @@ func (r *reaper) active(ctx context.Context) ([]held, error) {
 	for _, q := range queues {
 		ids[q] = pipe.LRange(ctx, store.KeysOf(q).Active(), -reapLook, -1)
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	if _, err := pipe.Exec(ctx); err != nil && !faulty(err) {
 		return nil, err
 	}
 	pipe = r.redis.Pipeline()
 	claims := map[string]*redis.SliceCmd{}
 	for q, cmd := range ids {
+		if faulty(cmd.Err()) {
+			r.wrong.about(ctx, q, cmd.Err())
+		}
 		if len(cmd.Val()) > 0 {
 			claims[q] = pipe.HMGet(ctx, store.KeysOf(q).Holders(), cmd.Val()...)
 		}
@@ -148,11 +155,14 @@ func (r *reaper) active(ctx context.Context) ([]held, error) {
 	if len(claims) == 0 {
 		return nil, nil
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	if _, err := pipe.Exec(ctx); err != nil && !faulty(err) {
 		return nil, err
 	}
 	var all []held
 	for q, cmd := range claims {
+		if faulty(cmd.Err()) {
+			r.wrong.about(ctx, q, cmd.Err())
+		}
 		for i, v := range cmd.Val() {
 			claim, _ := v.(string)
 			holder, token, ok := strings.Cut(claim, " ")
@@ -179,8 +189,8 @@ func (r *reaper) read(ctx context.Context, lost []held) error {
 		bodies[i] = pipe.HMGet(ctx, k.Task(j.id), store.FieldMessage, store.FieldCrashes)
 		marks[i] = pipe.Get(ctx, k.Started(j.holder))
 	}
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return err
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) && !faulty(err) {
+		return err // a job whose key is of another type has no message
 	}
 	for i := range lost {
 		j := &lost[i]

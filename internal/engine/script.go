@@ -23,16 +23,17 @@ func luaScript(name string) *redis.Script {
 type scriptKind int
 
 const (
-	scriptUnknown  scriptKind = iota
-	scriptOther               // known, passed through
-	scriptDequeue             // takes a job from a queue
-	scriptDone                // ends a job and deletes it
-	scriptComplete            // ends a job and keeps it for its retention
-	scriptRequeue             // gives a job back
-	scriptRetry               // schedules the next attempt
-	scriptArchive             // makes a job a dead letter
-	scriptForward             // makes due jobs pending
-	scriptBeat                // tells what the server is and what it runs
+	scriptUnknown   scriptKind = iota
+	scriptOther                // known, passed through
+	scriptDequeue              // takes a job from a queue
+	scriptDone                 // ends a job and deletes it
+	scriptComplete             // ends a job and keeps it for its retention
+	scriptRequeue              // gives a job back
+	scriptRetry                // schedules the next attempt
+	scriptArchive              // makes a job a dead letter
+	scriptForward              // makes due jobs pending
+	scriptHeartbeat            // tells of a server and its running jobs
+	scriptExpired              // lists jobs whose leases have ended
 )
 
 // scriptKindOf recognises the scripts that an asynq 0.26.0 server runs, by the
@@ -55,11 +56,12 @@ func scriptKindOf(sha string) scriptKind {
 		return scriptArchive
 	case "522b1a6ae66fe79ea2f24a9af58798ab71879035":
 		return scriptForward
-	case "3c8548ad44d0dfcfde50f07ea9271d77f656042c":
-		return scriptBeat
+	case "3c8548ad44d0dfcfde50f07ea9271d77f656042c": // write server state
+		return scriptHeartbeat
+	case "16988a462595f6ee317be300951533b004f27f5c":
+		return scriptExpired
 	case "7c08714194a1ed81153180b36590c51f1ccd7d42", // reclaim aggregation sets
 		"49c4326d80c1db9c476da2aa7f4438d03688f82b", // delete expired completed
-		"16988a462595f6ee317be300951533b004f27f5c", // list expired leases
 		"79cf8dbc80deca37314fdfdeb9fe33a12c9baad7": // clear server state
 		return scriptOther
 	}

@@ -83,7 +83,7 @@ func (s *seam) instead(ctx context.Context, sha string, keys []string, args []an
 		}
 	case scriptDone, scriptComplete, scriptRetry, scriptArchive, scriptRequeue:
 		return s.ack(ctx, kind, keys, args), args
-	case scriptBeat:
+	case scriptHeartbeat:
 		if args = w.beat(s, args); args == nil {
 			return answer(ctx, "OK"), nil
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"legwork/internal/store"
 	"legwork/jobs"
 )
 
@@ -40,7 +41,11 @@ func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, 
 			continue
 		}
 		if err := h.refill(ctx, l); err != nil {
-			return "", false, err
+			if !faulty(err) {
+				return "", false, err
+			}
+			h.forwarder.complaints.about(ctx, queue, err)
+			return "", true, nil // the other queues go on; a look has this one tried again
 		}
 	}
 }
@@ -115,7 +120,7 @@ func (h *hub) store(l *lane, got []taken, left int64, n int, err error) (late bo
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	l.taking = nil
-	l.dirty = l.dirty || left > 0 || err != nil
+	l.dirty = l.dirty || left > 0 || err != nil && !faulty(err)
 	if len(got) == 0 {
 		return false
 	}
@@ -193,7 +198,10 @@ func (h *hub) giveBack(ctx context.Context, l *lane) {
 }
 
 func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) {
-	keys := []string{l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease(), l.keys.Tokens(), l.keys.Archived(), l.keys.Holders()}
+	keys := []string{
+		l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease(), l.keys.Tokens(), l.keys.Archived(), l.keys.Holders(),
+		l.keys.Retry(), l.keys.Completed(),
+	}
 	at := now()
 	reply, err := h.takes.Run(ctx, h.redis, keys, at.t.Add(leaseTime).Unix(), l.keys.TaskPrefix(), n, h.holder, at.t.Unix()).Slice()
 	if err != nil {
@@ -208,11 +216,35 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 		return nil, 0, errors.New("the take script gave an answer of the wrong shape")
 	}
 	got := make([]taken, 0, len(reply)/2-1)
+	var dead []*ending
 	for i := 2; i < len(reply); i += 2 {
 		id, _ := reply[i].(string)
 		msg, _ := reply[i+1].(string)
+		if msg == "" {
+			h.log.Error("job has no message, or something else is stored under its name; it is a dead letter now", "job", id, "queue", l.queue, "key", l.keys.Task(id))
+			continue
+		}
 		token++
-		got = append(got, taken{holding: &holding{id: id, queue: l.queue, token: token}, msg: msg, at: at})
+		j := &holding{id: id, queue: l.queue, token: token}
+		if !store.Bears(msg, id, l.queue) {
+			dead = append(dead, &ending{holding: j, to: jobs.StateArchived, due: unixFraction(at.t), message: msg})
+			continue
+		}
+		got = append(got, taken{holding: j, msg: msg, at: at})
 	}
+	h.bury(ctx, dead)
 	return got, left, nil
+}
+
+// bury makes dead letters of jobs whose messages are damaged, or are those of other
+// jobs: asynq would run them under false names. The reaper finds those with which that
+// does not succeed.
+func (h *hub) bury(ctx context.Context, dead []*ending) {
+	if len(dead) == 0 {
+		return
+	}
+	h.ender.write(ctx, dead)
+	for _, j := range dead {
+		h.log.Error("job cannot be read, or its message is another job's; it is a dead letter now", "job", j.id, "queue", j.queue, "error", j.err)
+	}
 }

@@ -29,7 +29,7 @@ var (
 	errCancelled   = errors.New("cancelled by request")
 	errPoolStopped = errors.New("the worker is stopping")
 	errGivenUp     = errors.New("asynq has given the job up: it was cancelled there, or Redis was away for too long")
-	errCutOff      = errors.New("Redis is out of reach, and others may be given the job")
+	errCutOff      = errors.New("this process cannot reach Redis, and others may be given the job")
 	errDeadline    = errors.New("the job's deadline has passed")
 )
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -17,6 +16,9 @@ import (
 // scriptJobsMax bounds one call of the enqueue script, so that Redis is never
 // held for more than about a millisecond.
 const scriptJobsMax = 200
+
+// errNames is the reason of entries whose queues' names could not be noted.
+var errNames = errors.New("note queues")
 
 // errTaken is the reason of an entry whose id belongs to another job.
 var errTaken = errors.New("the id is used by another job")
@@ -45,7 +47,7 @@ func (w *writer) write(ctx context.Context, entries []*entry) {
 	}
 	_, _ = pipe.Exec(ctx) // each command carries its own error
 	if err := names.Err(); err != nil {
-		failAll(entries, fmt.Errorf("note queues: %w", err))
+		failAll(entries, fmt.Errorf("%w: %w", errNames, err))
 		return
 	}
 	for _, c := range calls {
@@ -152,8 +154,10 @@ func enqueueError(e *entry, err error) error {
 			Message: "Redis cannot be reached; the job may or may not be stored, and sending it again with the same id is safe",
 			Err:     err,
 		}
-	case strings.Contains(err.Error(), "WRONGTYPE"):
-		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "a key of queue " + store.QueueOf(e.msg.Queue) + " in Redis is not asynq's", Err: err}
+	case errors.Is(err, errNames) && store.WrongType(err):
+		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "the key " + store.KeyQueues + " in Redis holds something else than the names of the queues; rename or delete it", Err: err}
+	case store.WrongType(err):
+		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "a key of queue " + store.QueueOf(e.msg.Queue) + " in Redis holds something else than it should; the worker's log says which", Err: err}
 	}
 	return &jobs.Error{Code: jobs.CodeInternal, Message: "the job could not be stored", Err: err}
 }

@@ -59,9 +59,8 @@ func (w *Worker) fail(err error) {
 	}
 }
 
-// endLeft ends a job that asynq will not: it could not read it, and so did not run
-// it, or it takes its lease for over. A job that is only late to begin is left
-// alone.
+// endLeft ends a job that asynq will not: it takes its lease for over, or cannot read
+// its text, which is not UTF-8. A job that is only late to begin is left alone.
 func (w *Worker) endLeft(ctx context.Context, j *holding) {
 	switch {
 	case j.begun && !w.plain(Acknowledge):

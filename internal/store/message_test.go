@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,4 +84,49 @@ func FuzzDecode(f *testing.F) {
 			t.Errorf("decoded once, not twice: %v", err)
 		}
 	})
+}
+
+// A message bears the id and the queue that it was made with, and no others; cut
+// off anywhere it bears none.
+func TestBears(t *testing.T) {
+	t.Parallel()
+	m := store.Message{
+		Type: "a.b", Payload: []byte("{}"), ID: "id-1", Queue: "q", Retry: 300, Timeout: 90, Error: strings.Repeat("e", 200),
+		Headers: map[string]string{"x": "1"},
+	}
+	raw := string(m.Encode())
+	if !store.Bears(raw, "id-1", "q") {
+		t.Error("it does not bear its own names")
+	}
+	if store.Bears(raw, "id-2", "q") || store.Bears(raw, "id-1", "r") {
+		t.Error("it bears the names of another job")
+	}
+	whole := 0
+	for n := range raw {
+		if store.Bears(raw[:n], "id-1", "q") {
+			if _, err := store.Decode([]byte(raw[:n])); err != nil {
+				t.Errorf("cut off at %d: %v", n, err)
+			}
+			whole++
+		}
+	}
+	if whole > 10 {
+		t.Errorf("%d of %d beginnings pass for whole", whole, len(raw))
+	}
+	for _, junk := range []string{"", "\xff\xff", "\x1a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01id-1"} {
+		if store.Bears(junk, "id-1", "q") {
+			t.Errorf("%q bears names", junk)
+		}
+	}
+}
+
+func BenchmarkBears(b *testing.B) {
+	m := store.Message{Type: "a.b", Payload: make([]byte, 100), ID: "id-1", Queue: "q", Retry: 15, Timeout: 300, Headers: map[string]string{"legwork": strings.Repeat("x", 60)}}
+	raw := string(m.Encode())
+	b.ReportAllocs()
+	for b.Loop() {
+		if !store.Bears(raw, "id-1", "q") {
+			b.Fatal("not its names")
+		}
+	}
 }

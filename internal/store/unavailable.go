@@ -61,6 +61,14 @@ func Full(err error) bool {
 	return ok && refusal(reply.Error()) == "OOM"
 }
 
+// WrongType reports whether err means that a key holds another type of value than
+// the command or script expects: somebody has put something under one of our names.
+// That stays so until somebody removes it.
+func WrongType(err error) bool {
+	reply, ok := errors.AsType[redis.Error](err)
+	return ok && code(reply.Error()) == "WRONGTYPE"
+}
+
 // mistrusted reports whether TLS failed for good: an unknown authority, a wrong
 // name, an expired certificate, or a server that does not speak TLS.
 func mistrusted(err error) bool {
@@ -78,15 +86,11 @@ func refusal(reply string) string {
 	if strings.HasPrefix(reply, "ERR max number of clients") {
 		return "ERR"
 	}
-	// Until Redis 7 an error inside a script is told as
-	// "ERR Error running script (...): @user_script:1: -OOM command ...".
-	if strings.HasPrefix(reply, "ERR Error running script") {
-		if i := strings.LastIndex(reply, ": -"); i >= 0 {
-			reply = reply[i+len(": -"):]
-		}
+	// What Redis since 6.2.6 says to a long command without a password.
+	if strings.HasPrefix(reply, "ERR Protocol error: unauthenticated") {
+		return "NOAUTH"
 	}
-	code, _, _ := strings.Cut(reply, " ")
-	switch code {
+	switch code := code(reply); code {
 	case "LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "UNBLOCKED",
 		"CLUSTERDOWN", "TRYAGAIN", "MOVED", "ASK",
 		"OOM", "MISCONF", "BUSY",
@@ -99,4 +103,16 @@ func refusal(reply string) string {
 		return "WRONGPASS"
 	}
 	return ""
+}
+
+// code returns the first word of an error reply. Until Redis 7 an error inside a
+// script is told as "ERR Error running script (...): @user_script:1: -OOM ...".
+func code(reply string) string {
+	if strings.HasPrefix(reply, "ERR Error running script") {
+		if i := strings.LastIndex(reply, ": -"); i >= 0 {
+			reply = reply[i+len(": -"):]
+		}
+	}
+	first, _, _ := strings.Cut(reply, " ")
+	return first
 }

@@ -38,6 +38,7 @@ func TestUnavailable(t *testing.T) {
 		reply("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk."),
 		reply("NOREPLICAS Not enough good replicas to write."),
 		reply("ERR max number of clients reached"),
+		reply("ERR Protocol error: unauthenticated multibulk length"),
 		reply("EXECABORT Transaction discarded because of: LOADING Redis is loading"),
 		reply("ERR Error running script (call to f_ab): @user_script:1: @user_script: 1: -OOM command not allowed when used memory > 'maxmemory'."),
 	} {
@@ -57,6 +58,26 @@ func TestUnavailable(t *testing.T) {
 	} {
 		if store.Unavailable(err) {
 			t.Errorf("%v: told to be unavailable", err)
+		}
+	}
+}
+
+// A key of another type is told from an outage, also inside a script of an older
+// Redis.
+func TestWrongType(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{
+		reply("WRONGTYPE Operation against a key holding the wrong kind of value"),
+		fmt.Errorf("take: %w", reply("WRONGTYPE Operation against a key holding the wrong kind of value script: ab, on @user_script:2.")),
+		reply("ERR Error running script (call to f_ab): @user_script:1: @user_script: 1: -WRONGTYPE Operation against a key"),
+	} {
+		if !store.WrongType(err) || store.Unavailable(err) {
+			t.Errorf("%v: wrong type %t, unavailable %t", err, store.WrongType(err), store.Unavailable(err))
+		}
+	}
+	for _, err := range []error{nil, redis.Nil, errors.New("WRONGTYPE"), reply("OOM command not allowed"), reply("ERR Error running script")} {
+		if store.WrongType(err) {
+			t.Errorf("%v: told to be of a wrong type", err)
 		}
 	}
 }

@@ -6,6 +6,8 @@
 -- Returns one number per job: 1 stored; 2 the same message is already stored (an
 -- earlier try of this very call went through); 0 the id belongs to another job.
 -- Cost: O(jobs), plus O(log scheduled) for each delayed one.
+-- A key of the wrong type stops the script here, before it has stored anything.
+redis.call("ZCARD", KEYS[2])
 local out = {}
 local arg = 4
 local empty = redis.call("LLEN", KEYS[1]) == 0
@@ -13,8 +15,8 @@ local pushed, earliest = false, nil
 for i = 3, #KEYS do
 	local id, msg, due = ARGV[arg], ARGV[arg + 1], ARGV[arg + 2]
 	arg = arg + 3
-	local stored = redis.call("HGET", KEYS[i], "msg")
-	if stored then
+	local stored = redis.pcall("HGET", KEYS[i], "msg")
+	if stored then -- or the key is of another type
 		out[i - 2] = (stored == msg) and 2 or 0
 	elseif due == "0" then
 		redis.call("HSET", KEYS[i], "msg", msg, "state", "pending", "pending_since", ARGV[1])

@@ -7,9 +7,16 @@
 --       then for each job: id, token, state ("retry" or "archived"), score (Unix s:
 --       the next attempt, with a fraction, or the death), message, unique lock
 -- The unique lock is the key of asynq's, released with a dead letter, or "".
+-- A job whose own key, or a counter whose key, is of another type does not keep the
+-- others from ending.
 -- Returns one number per job, in order: 1 ended, 0 not active any more, or held by
 -- somebody else, or under another token, by now.
 -- Cost: O(active + log set) per job.
+-- A key of the wrong type stops the script here, before it has moved anything.
+redis.call("LLEN", KEYS[1])
+for i = 2, 4 do
+	redis.call("ZCARD", KEYS[i])
+end
 local out, ended = {}, 0
 for i = 4, #ARGV, 6 do
 	local id, to = ARGV[i], ARGV[i + 2]
@@ -22,19 +29,19 @@ for i = 4, #ARGV, 6 do
 		redis.call("ZREM", KEYS[2], id)
 		redis.call("ZADD", to == "retry" and KEYS[3] or KEYS[4], ARGV[i + 3], id)
 		redis.call("HDEL", KEYS[9], id)
-		redis.call("HSET", key, "msg", ARGV[i + 4], "state", to)
+		redis.pcall("HSET", key, "msg", ARGV[i + 4], "state", to)
 		local lock = ARGV[i + 5]
-		if lock ~= "" and redis.call("GET", lock) == id then
+		if lock ~= "" and redis.pcall("GET", lock) == id then
 			redis.call("DEL", lock)
 		end
 	end
 end
 if ended > 0 then
 	for n = 5, 6 do
-		if redis.call("INCRBY", KEYS[n], ended) == ended then
+		if redis.pcall("INCRBY", KEYS[n], ended) == ended then
 			redis.call("EXPIREAT", KEYS[n], ARGV[1])
 		end
-		redis.call("INCRBY", KEYS[n + 2], ended)
+		redis.pcall("INCRBY", KEYS[n + 2], ended)
 	end
 end
 return out

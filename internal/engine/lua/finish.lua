@@ -8,10 +8,15 @@
 --       (Unix s), message, field, value; then pairs of a number from 1 to n and the
 --       key of asynq's unique lock to release with that job
 -- The field is "result" or "lw_discarded", or "" for neither.
+-- A job whose own key, or a counter whose key, is of another type does not keep the
+-- others from ending.
 -- Returns one number per job, in order: 1 ended, 0 not active any more, or held by
 -- somebody else, or under another token, by now.
 -- Cost: O(jobs * log lease) when they are the oldest active ones, which they
 -- mostly are; O(active) for each that is not.
+-- A key of the wrong type stops the script here, before it has moved anything.
+redis.call("ZCARD", KEYS[2])
+redis.call("ZCARD", KEYS[3])
 local prefix, n, drop = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6])
 local me, out, wanted, missing = ARGV[3] .. " ", {}, {}, 0
 local held = redis.call("HMGET", KEYS[6], unpack(ARGV, 7, 6 + n))
@@ -71,9 +76,9 @@ for i = drop + 1, n do
 		local id = ARGV[6 + i]
 		kept[#kept + 1], kept[#kept + 2] = ARGV[arg], id
 		if ARGV[arg + 2] == "" then
-			redis.call("HSET", prefix .. id, "msg", ARGV[arg + 1], "state", "completed", "lw_finished", ARGV[2])
+			redis.pcall("HSET", prefix .. id, "msg", ARGV[arg + 1], "state", "completed", "lw_finished", ARGV[2])
 		else
-			redis.call("HSET", prefix .. id, "msg", ARGV[arg + 1], "state", "completed", "lw_finished", ARGV[2], ARGV[arg + 2], ARGV[arg + 3])
+			redis.pcall("HSET", prefix .. id, "msg", ARGV[arg + 1], "state", "completed", "lw_finished", ARGV[2], ARGV[arg + 2], ARGV[arg + 3])
 		end
 	end
 	arg = arg + 4
@@ -83,12 +88,12 @@ if #kept > 0 then
 end
 for a = arg, #ARGV, 2 do
 	local i = tonumber(ARGV[a])
-	if out[i] == 1 and redis.call("GET", ARGV[a + 1]) == ARGV[6 + i] then
+	if out[i] == 1 and redis.pcall("GET", ARGV[a + 1]) == ARGV[6 + i] then
 		redis.call("DEL", ARGV[a + 1])
 	end
 end
-if redis.call("INCRBY", KEYS[4], count) == count then
+if redis.pcall("INCRBY", KEYS[4], count) == count then
 	redis.call("EXPIREAT", KEYS[4], ARGV[1])
 end
-redis.call("INCRBY", KEYS[5], count)
+redis.pcall("INCRBY", KEYS[5], count)
 return out

@@ -5,8 +5,17 @@
 --       state (pending or archived), 5 new message, 6 now (Unix s), 7 now (Unix ns),
 --       8 queue, 9 wake channel, 10 crashes before its start was noted
 -- Returns 1, or 0 when the job has changed hands in between.
+-- A job whose key is of another type counts as one with the message "".
 -- Cost: O(active) for the list, from its old end, where such a job is.
-if redis.call("HGET", KEYS[6], ARGV[1]) ~= ARGV[2] or redis.call("HGET", KEYS[3], "msg") ~= ARGV[3] then
+-- A key of the wrong type stops the script here, before it has moved anything.
+redis.call("ZCARD", KEYS[2])
+redis.call("LLEN", KEYS[4])
+redis.call("ZCARD", KEYS[5])
+local msg = redis.pcall("HGET", KEYS[3], "msg")
+if type(msg) == "table" then
+	msg = ""
+end
+if redis.call("HGET", KEYS[6], ARGV[1]) ~= ARGV[2] or msg ~= ARGV[3] then
 	return 0
 end
 if redis.call("LREM", KEYS[1], -1, ARGV[1]) == 0 then
@@ -14,9 +23,9 @@ if redis.call("LREM", KEYS[1], -1, ARGV[1]) == 0 then
 end
 redis.call("ZREM", KEYS[2], ARGV[1])
 redis.call("HDEL", KEYS[6], ARGV[1])
-redis.call("HSET", KEYS[3], "state", ARGV[4], "msg", ARGV[5], "lw_crashes", ARGV[10])
+redis.pcall("HSET", KEYS[3], "state", ARGV[4], "msg", ARGV[5], "lw_crashes", ARGV[10])
 if ARGV[4] == "pending" then
-	redis.call("HSET", KEYS[3], "pending_since", ARGV[7])
+	redis.pcall("HSET", KEYS[3], "pending_since", ARGV[7])
 	redis.call("RPUSH", KEYS[4], ARGV[1])
 	redis.call("PUBLISH", ARGV[9], "w" .. ARGV[8])
 else

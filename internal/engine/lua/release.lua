@@ -8,6 +8,11 @@
 -- Returns one number per job, in order: 1 given back, 0 not active any more, or
 -- held by somebody else, or under another token, by now.
 -- Cost: O(active) per job for the list, O(log scheduled) for a later time.
+-- A key of the wrong type stops the script here, before it has moved anything.
+redis.call("LLEN", KEYS[1])
+redis.call("ZCARD", KEYS[2])
+redis.call("LLEN", KEYS[3])
+redis.call("ZCARD", KEYS[4])
 local out, front, later = {}, false, false
 for i = #ARGV - 2, 6, -3 do
 	local id, due = ARGV[i], ARGV[i + 2]
@@ -20,11 +25,11 @@ for i = #ARGV - 2, 6, -3 do
 		redis.call("HDEL", KEYS[5], id)
 		if due == "0" then
 			redis.call("RPUSH", KEYS[3], id)
-			redis.call("HSET", key, "state", "pending", "pending_since", ARGV[1])
+			redis.pcall("HSET", key, "state", "pending", "pending_since", ARGV[1])
 			front = true
 		else
 			redis.call("ZADD", KEYS[4], due, id)
-			redis.call("HSET", key, "state", "scheduled")
+			redis.pcall("HSET", key, "state", "scheduled")
 			later = true
 		end
 	end

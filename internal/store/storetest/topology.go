@@ -76,6 +76,12 @@ func watcher(t testing.TB, m *Node) *Node {
 // Cluster starts a Cluster of three masters that share the slots.
 func Cluster(t testing.TB) Instance {
 	t.Helper()
+	return ClusterWith(t)
+}
+
+// ClusterWith is [Cluster] with further arguments for each node.
+func ClusterWith(t testing.TB, args ...string) Instance {
+	t.Helper()
 	i := Instance{t: t}
 	var addrs []string
 	for range masters {
@@ -83,7 +89,7 @@ func Cluster(t testing.TB) Instance {
 		n.args = func() []string {
 			return slices.Concat(n.listen("--port"), []string{
 				"--cluster-enabled", "yes", "--cluster-port", strconv.Itoa(n.bus), "--cluster-node-timeout", "2000",
-			})
+			}, args)
 		}
 		n.start()
 		i.Nodes, i.parts, addrs = append(i.Nodes, n), append(i.parts, n), append(addrs, n.Addr())
