@@ -10,6 +10,7 @@ import (
 
 	"legwork/configs"
 	"legwork/internal/app"
+	"legwork/internal/engine"
 	"legwork/internal/store"
 	"legwork/internal/store/embedded"
 )
@@ -37,7 +38,7 @@ changed without a stop: jobs that run go on.`,
 		}
 		log := newLogger(p.env.stderr, cfg.Log)
 		return p.serve(c.Context(), cfg, log, func(a *app.App) {
-			go reload(c.Context(), a, log, func() (configs.Config, error) { return s.load(c, p.environ, nil) })
+			reload(c.Context(), a, log, func() (configs.Config, error) { return s.load(c, p.environ, nil) })
 			log.Info("legwork is ready", "version", readBuild().Version, "roles", strings.Join(cfg.Roles, ","),
 				"addr", a.Addr(), "redis", store.Redact(cfg.Redis.URL))
 		})
@@ -64,6 +65,9 @@ func (p *program) serve(ctx context.Context, cfg configs.Config, log *slog.Logge
 func exitOfStart(err error) exitCode {
 	if _, ok := errors.AsType[*embedded.LockedError](err); ok || errors.Is(err, app.ErrAddrInUse) {
 		return exitTaken
+	}
+	if errors.Is(err, engine.ErrZombies) {
+		return exitFailure
 	}
 	if errors.Is(err, store.ErrUnreachable) || store.Unavailable(err) {
 		return exitUnreachable

@@ -17,6 +17,7 @@ import (
 	"legwork/configs"
 	"legwork/internal/engine"
 	"legwork/internal/inspect"
+	"legwork/internal/slack"
 	"legwork/internal/store"
 	"legwork/jobs"
 )
@@ -95,7 +96,7 @@ func (a *App) Addr() string {
 // [ErrUnfit] if jobs are not safe in it.
 func (a *App) Run(ctx context.Context, ready func()) error {
 	defer a.close()
-	defer runtime.KeepAlive(slack(a.cfg.Memory))
+	defer runtime.KeepAlive(slack.Hold(int64(a.cfg.Memory.GCSlack)))
 	if err := store.WaitReady(ctx, a.redis, a.log, max(a.cfg.Redis.StartTimeout, startTimeoutMin)); err != nil {
 		return err
 	}

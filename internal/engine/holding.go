@@ -29,41 +29,46 @@ type holding struct {
 	outcome   outcome                 // what the run left for the acknowledgement
 }
 
+// jobKey names a job of any client: asynq's ids are unique within a queue.
+type jobKey struct{ queue, id string }
+
+func (j *holding) key() jobKey { return jobKey{j.queue, j.id} }
+
 // holdings are all jobs that this process holds.
 type holdings struct {
 	mu     sync.Mutex
-	byID   map[string]*holding // guarded by mu
+	byKey  map[jobKey]*holding // guarded by mu
 	halted bool                // guarded by mu; contexts are cancelled for a stop
 }
 
-func newHoldings() *holdings { return &holdings{byID: map[string]*holding{}} }
+func newHoldings() *holdings { return &holdings{byKey: map[jobKey]*holding{}} }
 
 // add notes that the job is handed out. It reports false, and does nothing, while
 // an earlier run of the job goes on here.
 func (h *holdings) add(j *holding, raw string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if old := h.byID[j.id]; old != nil && !old.ending {
+	if old := h.byKey[j.key()]; old != nil && !old.ending {
 		return false
 	}
 	j.since, j.raw = time.Now(), raw
-	h.byID[j.id] = j
+	h.byKey[j.key()] = j
 	return true
 }
 
 // find returns the job, or nil when it is not held.
-func (h *holdings) find(id string) *holding {
+func (h *holdings) find(queue, id string) *holding {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.byID[id]
+	return h.byKey[jobKey{queue, id}]
 }
 
 // drop forgets the job, unless it has been taken once more since.
 func (h *holdings) drop(j *holding) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.byID[j.id] == j {
-		delete(h.byID, j.id)
+	if h.byKey[j.key()] == j {
+		delete(h.byKey, j.key())
 	}
 }
 
@@ -83,10 +88,10 @@ func (h *holdings) ending(j *holding) bool {
 func (h *holdings) begin(id, queue, hand string, end time.Time, cancel context.CancelCauseFunc) *holding {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	j := h.byID[id]
-	if j == nil || j.queue != queue {
+	j := h.byKey[jobKey{queue, id}]
+	if j == nil {
 		j = &holding{id: id, queue: queue}
-		h.byID[id] = j
+		h.byKey[j.key()] = j
 	}
 	j.cancel, j.since, j.begun, j.hand = cancel, end, true, hand
 	if h.halted {
@@ -119,13 +124,23 @@ func (j *holding) end(cause error) {
 	j.cancel(cause)
 }
 
-// cancel ends the context of the job, if it runs here.
+// cancel ends the contexts of jobs with the id that run here: of one, but for jobs of
+// foreign clients, whose ids are unique within a queue only.
 func (h *holdings) cancel(id string, cause error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if j := h.byID[id]; j != nil {
-		j.end(cause)
+	for key, j := range h.byKey {
+		if key.id == id {
+			j.end(cause)
+		}
 	}
+}
+
+// cancelOne ends the context of the job, if it runs.
+func (h *holdings) cancelOne(j *holding, cause error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j.end(cause)
 }
 
 // halt ends the contexts of all running jobs, and of those that still start, and
@@ -142,7 +157,7 @@ func (h *holdings) cancelAll(cause error) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	n := 0
-	for _, j := range h.byID {
+	for _, j := range h.byKey {
 		if j.cancel != nil {
 			j.end(cause)
 			n++
@@ -171,7 +186,7 @@ func (h *holdings) waitFor(j *holding) <-chan struct{} {
 func (h *holdings) late(before time.Time) (risen, left []*holding, zombies int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, j := range h.byID {
+	for _, j := range h.byKey {
 		late := j.since.Before(before)
 		switch {
 		case j.zombie:

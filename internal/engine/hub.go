@@ -98,7 +98,7 @@ func newHub(w *Worker, holder string) *hub {
 	h.forwarder = newForwarder(w.Redis, h)
 	h.reaper = newReaper(w.Redis, func(context.Context) ([]string, error) { return h.queues(), nil }, w.Log)
 	h.reaper.self = holder
-	h.reaper.knows = func(id string) bool { return w.holdings.find(id) != nil || h.buffers(id) }
+	h.reaper.knows = func(queue, id string) bool { return w.holdings.find(queue, id) != nil || h.buffers(queue, id) }
 	return h
 }
 
@@ -146,15 +146,11 @@ func (h *hub) start(ctx context.Context, w *Worker) {
 }
 
 // buffers reports whether the job was taken ahead and waits for a free slot.
-func (h *hub) buffers(id string) bool {
+func (h *hub) buffers(queue, id string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, l := range h.lanes {
-		if slices.ContainsFunc(l.buffer, func(t taken) bool { return t.id == id }) {
-			return true
-		}
-	}
-	return false
+	l := h.lanes[queue]
+	return l != nil && slices.ContainsFunc(l.buffer, func(t taken) bool { return t.id == id })
 }
 
 // close makes dequeues answer "nothing" and gives back what nobody will start.

@@ -47,7 +47,7 @@ type reaper struct {
 	// self is this process, and knows reports whether it has a job in hand. A job
 	// that it holds and does not know was taken by a call whose answer was lost.
 	self  string
-	knows func(id string) bool
+	knows func(queue, id string) bool
 	lost  map[string]int // looks in a row in which such a job was seen, by id
 }
 
@@ -116,7 +116,7 @@ func (r *reaper) astray(active []held) []held {
 	seen := map[string]int{}
 	var out []held
 	for _, j := range active {
-		if r.knows == nil || j.holder != r.self || r.knows(j.id) {
+		if r.knows == nil || j.holder != r.self || r.knows(j.queue, j.id) {
 			continue
 		}
 		seen[j.id] = r.lost[j.id] + 1

@@ -122,7 +122,7 @@ func (s *seam) ack(ctx context.Context, kind scriptKind, keys []string, args []a
 		args[3], args[4] = archiveNoCutoff, archiveNoTrim // of use only when the script runs
 	}
 	id, _ := args[0].(string)
-	j := w.holdings.find(id)
+	j := w.holdings.find(queueOf(keys), id)
 	switch {
 	case j == nil && s.claimed(ctx, queueOf(keys), id):
 		return answer(ctx, "OK") // the reaper sees to it, if anybody must
@@ -165,7 +165,7 @@ func (s *seam) outlast(j *holding) bool {
 	if returned == nil {
 		return true
 	}
-	s.worker.holdings.cancel(j.id, errGivenUp)
+	s.worker.holdings.cancelOne(j, errGivenUp)
 	select {
 	case <-returned:
 		return true

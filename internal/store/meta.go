@@ -40,21 +40,21 @@ func (m Meta) encode() string {
 }
 
 func decodeMeta(text string) (Meta, error) {
-	words := strings.Split(text, " ")
-	if len(words) != 7 || words[0] != metaForm {
+	var m Meta
+	word, rest, _ := strings.Cut(text, " ")
+	ok := word == metaForm
+	for _, into := range []*int64{&m.Created, &m.RunAt, &m.Timeout, &m.Until} {
+		word, rest, _ = strings.Cut(rest, " ")
+		n, err := strconv.ParseInt(word, 10, 64)
+		*into, ok = n, ok && err == nil
+	}
+	waiter, tags, last := strings.Cut(rest, " ")
+	m.Waiter = waiter
+	if !ok || !last || strings.Contains(tags, " ") {
 		return Meta{}, fmt.Errorf("%w: meta of an unknown form", ErrCorrupt)
 	}
-	var m Meta
-	for i, into := range []*int64{&m.Created, &m.RunAt, &m.Timeout, &m.Until} {
-		n, err := strconv.ParseInt(words[i+1], 10, 64)
-		if err != nil {
-			return Meta{}, fmt.Errorf("%w: meta: %w", ErrCorrupt, err)
-		}
-		*into = n
-	}
-	m.Waiter = words[5]
-	if words[6] != "" {
-		m.Tags = strings.Split(words[6], ",")
+	if tags != "" {
+		m.Tags = strings.Split(tags, ",")
 	}
 	return m, nil
 }

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
 	"legwork/internal/engine"
+	"legwork/internal/slack"
 	"legwork/internal/store"
 	"legwork/jobs"
 )
@@ -19,6 +21,8 @@ const (
 	readyTimeout = 10 * time.Second
 	// fillBatch is the number of jobs in one call that fills a queue.
 	fillBatch = 1000
+	// serveSlack is memory.gc_slack by default: measured is what legwork serve runs.
+	serveSlack = 32 << 20
 )
 
 // legwork is Legwork's engine. It alone in this package knows the API of workers.
@@ -28,10 +32,11 @@ type legwork struct {
 	engine   *engine.Engine
 	worker   *engine.Worker
 	work     work // set before the worker starts
+	slack    []byte
 }
 
 func openLegwork(ctx context.Context, url string, retain bool) (*legwork, error) {
-	l := &legwork{registry: jobs.NewRegistry()}
+	l := &legwork{registry: jobs.NewRegistry(), slack: slack.Hold(serveSlack)}
 	o := jobs.Options{Queue: queue, Timeout: time.Minute, Retention: jobs.NoRetention}
 	if retain {
 		o.Retention = jobs.RetentionDefault
@@ -101,6 +106,7 @@ func (l *legwork) stop(ctx context.Context) error {
 
 func (l *legwork) close() error {
 	l.engine.Stop()
+	defer runtime.KeepAlive(l.slack)
 	return l.redis.Close()
 }
 
