@@ -21,7 +21,8 @@ import (
 // have grown to what handlers need. A panic ends an attempt and nothing else;
 // runtime.Goexit ends the goroutine, too, and the next job gets a new one.
 type crew struct {
-	run func(ctx context.Context, h *hand, task *asynq.Task) error
+	name string // of the process, so that hands of several workers are told apart
+	run  func(ctx context.Context, h *hand, task *asynq.Task) error
 
 	mu     sync.Mutex
 	idle   []*hand // guarded by mu; the one that was busy last is used first
@@ -68,7 +69,7 @@ func (c *crew) hire() *hand {
 		return h
 	}
 	c.hired++
-	h := &hand{name: strconv.Itoa(c.hired), work: make(chan errand, 1), done: make(chan verdict, 1)}
+	h := &hand{name: c.name + "/" + strconv.Itoa(c.hired), work: make(chan errand, 1), done: make(chan verdict, 1)}
 	go c.serve(h)
 	return h
 }

@@ -125,6 +125,7 @@ func (e *Engine) EnqueueBatch(ctx context.Context, requests []*client.Enqueue) [
 		}
 		return results
 	}
+	began := time.Now()
 	entries := make([]*entry, 0, len(requests))
 	at := make([]int, 0, len(requests))
 	for i, r := range requests {
@@ -138,7 +139,7 @@ func (e *Engine) EnqueueBatch(ctx context.Context, requests []*client.Enqueue) [
 		}
 		entries, at = append(entries, en), append(at, i)
 	}
-	e.storeAll(ctx, entries)
+	e.storeAll(ctx, entries, began)
 	for n, en := range entries {
 		if err := enqueueError(en, en.err); err != nil {
 			results[at[n]].Err = err
@@ -182,13 +183,14 @@ func (e *Engine) storeOne(ctx context.Context, en *entry, began time.Time) error
 const batchWriteMax = 1000
 
 // storeAll writes a batch in slices. Once Redis is found unreachable the rest
-// is refused without trying.
-func (e *Engine) storeAll(ctx context.Context, entries []*entry) {
-	for len(entries) > 0 {
+// is refused without trying. The time of the first slice counts from the beginning
+// of the call, which may have waited for Redis already.
+func (e *Engine) storeAll(ctx context.Context, entries []*entry, began time.Time) {
+	for ; len(entries) > 0; began = time.Now() {
 		n := min(len(entries), batchWriteMax)
 		part := entries[:n]
 		entries = entries[n:]
-		writeCtx, cancel := context.WithTimeout(ctx, e.timeout)
+		writeCtx, cancel := context.WithDeadline(ctx, began.Add(e.timeout))
 		e.storeClaimed(writeCtx, part)
 		cancel()
 		if err := part[0].err; err != nil && store.Unavailable(err) {

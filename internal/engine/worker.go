@@ -120,6 +120,7 @@ func NewWorker(o WorkerOptions) *Worker {
 	w := &Worker{WorkerOptions: o.withDefaults(), holdings: newHoldings(), beats: beats{jobs: map[*seam][]any{}}, stopping: make(chan struct{}), broken: make(chan error, 1), vital: newVital()}
 	w.crew.run = w.attempt
 	holder := uuid.NewString()
+	w.crew.name = holder
 	w.pulse = pulse{redis: w.Redis, holder: holder, cut: w.cut, log: w.Log, vital: w.vital}
 	w.hub = newHub(w, holder)
 	w.listener = newListener(w.Redis, map[string]func(string){

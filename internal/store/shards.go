@@ -222,20 +222,37 @@ return 1`)
 	return s.matchPause(ctx, queue, fresh)
 }
 
-// matchPause pauses or resumes shards as shard 0 of their queue is.
+// matchPause pauses or resumes shards as shard 0 of their queue is. It looks once
+// more at the end: whoever turns the queue at that very moment turns shard 0 first,
+// and then either finds these shards turned by us or turns them after us.
 func (s *Shards) matchPause(ctx context.Context, queue string, shards []string) error {
-	since, err := s.redis.Get(ctx, KeysOf(queue).Paused()).Result()
-	if err != nil && !errors.Is(err, redis.Nil) {
-		return err
-	}
-	pipe := s.redis.Pipeline()
-	for _, shard := range shards {
-		if paused := KeysOf(shard).Paused(); err == nil {
-			pipe.Set(ctx, paused, since, 0)
-		} else {
-			pipe.Del(ctx, paused)
+	for {
+		since, err := s.paused(ctx, queue)
+		if err != nil {
+			return err
+		}
+		pipe := s.redis.Pipeline()
+		for _, shard := range shards {
+			if paused := KeysOf(shard).Paused(); since != "" {
+				pipe.Set(ctx, paused, since, 0)
+			} else {
+				pipe.Del(ctx, paused)
+			}
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			return err
+		}
+		if again, err := s.paused(ctx, queue); err != nil || again == since {
+			return err
 		}
 	}
-	_, err = pipe.Exec(ctx)
-	return err
+}
+
+// paused returns since when shard 0 of the queue is paused, or "".
+func (s *Shards) paused(ctx context.Context, queue string) (string, error) {
+	since, err := s.redis.Get(ctx, KeysOf(queue).Paused()).Result()
+	if errors.Is(err, redis.Nil) {
+		return "", nil
+	}
+	return since, err
 }
