@@ -8,6 +8,9 @@ import (
 )
 
 const (
+	// coalesceWrites is how many writes may be under way: while Redis is at one,
+	// this process prepares the next.
+	coalesceWrites = 2
 	// coalesceMax bounds the items of one coalesced write.
 	coalesceMax = 256
 	// coalesceShare is the part of its time that an item may lose to another one
@@ -49,8 +52,12 @@ func newCoalescer[T any](write func(context.Context, []T), timeout time.Duration
 	return &coalescer[T]{write: write, timeout: timeout, wake: make(chan struct{}, 1)}
 }
 
-// start begins to write; until then, items wait.
-func (c *coalescer[T]) start() { c.done.Go(c.run) }
+// start begins to write, so many writes at a time; until then, items wait.
+func (c *coalescer[T]) start(writes int) {
+	for range writes {
+		c.done.Go(c.run)
+	}
+}
 
 // put writes the item together with whatever else waits. It returns nil when a
 // write that had the item in it has returned, and else why none will: ctx has

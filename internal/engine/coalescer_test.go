@@ -25,7 +25,7 @@ func newSlow() *slow {
 		h.wrote = append(h.wrote, slices.Clone(items))
 		<-h.end
 	}, slowTimeout)
-	h.start()
+	h.start(1)
 	return h
 }
 

@@ -74,7 +74,7 @@ func New(o Options) *Engine {
 		writer: w, claims: claims{o.Redis}, spread: &spread{shards: o.Shards}, singles: newCoalescer(w.write, o.RequestTimeout),
 		fullness: newFullness(o.Redis, o.FullAt, o.Log),
 	}
-	e.singles.start()
+	e.singles.start(coalesceWrites)
 	e.fullness.start()
 	return e
 }

@@ -177,10 +177,14 @@ func (f *forwarder) call(ctx context.Context, queue string, set int) (time.Time,
 	if err != nil {
 		return time.Time{}, err
 	}
-	if moved, _ := reply[0].(int64); moved > 0 {
+	next := score(reply[1])
+	switch moved, _ := reply[0].(int64); {
+	case moved > 0:
 		f.hub.wake(queue)
+	case !next.IsZero() && !next.After(now):
+		next = now.Add(peekEvery) // it is left to others: asynq's groups
 	}
-	return score(reply[1]), nil
+	return next, nil
 }
 
 // score reads a sorted set's score as a time; zero when there is none.

@@ -36,7 +36,7 @@ func due() scenario {
 		},
 		metrics: []metric{
 			{name: "first", unit: "ms", lower: true, promise: &promise{most: true, bound: 25}},
-			{name: "rate", unit: "jobs/s", compare: true, promise: &promise{ratio: true, bound: 0.9}},
+			{name: "rate", unit: "jobs/s", compare: true, promise: &promise{ratio: true, bound: 0.8}},
 			{name: "redis_cpu", unit: "us/job", lower: true, compare: true},
 		},
 	}

@@ -7,25 +7,33 @@
 -- Returns the number of jobs moved and the earliest score left, or "".
 -- Cost: O(moved * log set).
 local empty = redis.call("LLEN", KEYS[2]) == 0
-local moved = 0
-for _, id in ipairs(redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", ARGV[1], "LIMIT", 0, ARGV[4])) do
+local due = redis.call("ZRANGEBYSCORE", KEYS[1], "-inf", ARGV[1], "LIMIT", 0, ARGV[4])
+local gone, ready = {}, {}
+for _, id in ipairs(due) do
 	local key = ARGV[3] .. id
-	local group = redis.pcall("HEXISTS", key, "group")
-	if type(group) == "table" then
-		redis.call("ZREM", KEYS[1], id)
-		redis.call("LPUSH", KEYS[2], id)
-		moved = moved + 1
-	elseif group == 0 then
-		redis.call("ZREM", KEYS[1], id)
-		if redis.call("HEXISTS", key, "msg") == 1 then
-			redis.call("LPUSH", KEYS[2], id)
-			redis.call("HSET", key, "state", "pending", "pending_since", ARGV[2])
+	local job = redis.pcall("HMGET", key, "group", "state")
+	if job.err then
+		gone[#gone + 1], ready[#ready + 1] = id, id
+	elseif not job[1] then
+		gone[#gone + 1] = id
+		if job[2] then
+			ready[#ready + 1] = id
 		end
-		moved = moved + 1
 	end
 end
-if empty and moved > 0 then
+if #gone > 0 and #gone == #due then
+	redis.call("ZREMRANGEBYRANK", KEYS[1], 0, #due - 1) -- the same ones, without looking for each
+elseif #gone > 0 then
+	redis.call("ZREM", KEYS[1], unpack(gone))
+end
+if #ready > 0 then
+	redis.call("LPUSH", KEYS[2], unpack(ready))
+	for _, id in ipairs(ready) do
+		redis.pcall("HSET", ARGV[3] .. id, "state", "pending", "pending_since", ARGV[2])
+	end
+end
+if empty and #ready > 0 then
 	redis.call("PUBLISH", ARGV[6], "w" .. ARGV[5])
 end
 local left = redis.call("ZRANGE", KEYS[1], 0, 0, "WITHSCORES")
-return {moved, left[2] or ""}
+return {#gone, left[2] or ""}
