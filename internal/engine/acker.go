@@ -40,9 +40,9 @@ type acker struct {
 	closed  bool            // guarded by mu
 }
 
-func newAcker(c redis.UniversalClient, holder string, h *holdings, log *slog.Logger) *acker {
+func newAcker(c redis.UniversalClient, holder string, h *holdings, wrong *complaints, log *slog.Logger) *acker {
 	return &acker{
-		ender: newEnder(c, holder), holdings: h, log: log, wrong: newComplaints(c, log), stuck: map[string]bool{},
+		ender: newEnder(c, holder), holdings: h, log: log, wrong: wrong, stuck: map[string]bool{},
 		room: make(chan struct{}, ackMax), wake: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 }

@@ -27,10 +27,9 @@ const forwardMax = 500
 // forwarder makes jobs pending when their time has come. It knows the earliest
 // time of each set, and sleeps until the first of them.
 type forwarder struct {
-	redis      redis.UniversalClient
-	hub        *hub
-	forward    *redis.Script
-	complaints *complaints
+	redis   redis.UniversalClient
+	hub     *hub
+	forward *redis.Script
 
 	mu    sync.Mutex
 	due   map[string]*[setCount]time.Time // guarded by mu; zero: none known
@@ -40,7 +39,7 @@ type forwarder struct {
 
 func newForwarder(c redis.UniversalClient, h *hub) *forwarder {
 	return &forwarder{
-		redis: c, hub: h, forward: luaScript("forward"), complaints: newComplaints(c, h.log), due: map[string]*[setCount]time.Time{},
+		redis: c, hub: h, forward: luaScript("forward"), due: map[string]*[setCount]time.Time{},
 		stale: map[string]bool{}, nudge: make(chan struct{}, 1),
 	}
 }
@@ -123,7 +122,7 @@ func (f *forwarder) step(ctx context.Context) bool {
 	next, err := f.call(ctx, queue, set)
 	switch {
 	case faulty(err):
-		f.complaints.about(ctx, queue, err)
+		f.hub.wrong.about(ctx, queue, err)
 		next = time.Now().Add(peekEvery)
 	case err != nil:
 		next = time.Now().Add(dequeueErrorPause) // try again soon
@@ -167,24 +166,32 @@ func (f *forwarder) wait() time.Duration {
 func (f *forwarder) call(ctx context.Context, queue string, set int) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, ackTryMax)
 	defer cancel()
-	k := store.KeysOf(queue)
-	keys := []string{k.Scheduled(), k.Pending()}
-	if set == setRetry {
-		keys[0] = k.Retry()
-	}
 	now := time.Now()
-	reply, err := f.forward.Run(ctx, f.redis, keys, unixFraction(now), now.UnixNano(), k.TaskPrefix(), forwardMax, queue, store.ChannelWake).Slice()
-	if err != nil {
-		return time.Time{}, err
-	}
-	next := score(reply[1])
-	switch moved, _ := reply[0].(int64); {
+	moved, next, err := forward(ctx, f.redis, f.forward, queue, set, now)
+	switch {
+	case err != nil:
 	case moved > 0:
 		f.hub.wake(queue)
 	case !next.IsZero() && !next.After(now):
 		next = now.Add(peekEvery) // it is left to others: asynq's groups
 	}
-	return next, nil
+	return next, err
+}
+
+// forward makes jobs of one set pending that are due now, at most forwardMax. It
+// returns their number and the earliest time left in the set, or zero.
+func forward(ctx context.Context, c redis.UniversalClient, script *redis.Script, queue string, set int, now time.Time) (moved int, next time.Time, err error) {
+	k := store.KeysOf(queue)
+	keys := []string{k.Scheduled(), k.Pending()}
+	if set == setRetry {
+		keys[0] = k.Retry()
+	}
+	reply, err := script.Run(ctx, c, keys, unixFraction(now), now.UnixNano(), k.TaskPrefix(), forwardMax, queue, store.ChannelWake).Slice()
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	n, _ := reply[0].(int64)
+	return int(n), score(reply[1]), nil
 }
 
 // score reads a sorted set's score as a time; zero when there is none.

@@ -12,10 +12,11 @@ import (
 //	handed out --> running --> returned --> ending --> gone
 //	                   `--> cancelled --> zombie, if it does not return
 //
-// All but id, queue and token are guarded by the holdings' mu.
+// All but the first four are guarded by the holdings' mu.
 type holding struct {
 	id, queue string
-	token     int64 // grows with each take of a job; 0 when asynq's own script took it
+	token     int64  // grows with each take of a job; 0 when asynq's own script took it
+	raw       string // the message; "" without a token
 
 	cancel    context.CancelCauseFunc // of the handler's context; nil while none runs
 	returned  chan struct{}           // closed when the handler has returned; made when somebody waits
@@ -23,7 +24,6 @@ type holding struct {
 	begun     bool                    // its run has begun
 	hand      string                  // name of the goroutine that runs it
 	ending    bool                    // the acker has it
-	raw       string                  // the message
 	cancelled bool                    // the handler's context was ended before its time
 	zombie    bool                    // and the handler has not returned for too long
 	outcome   outcome                 // what the run left for the acknowledgement
@@ -45,13 +45,13 @@ func newHoldings() *holdings { return &holdings{byKey: map[jobKey]*holding{}} }
 
 // add notes that the job is handed out. It reports false, and does nothing, while
 // an earlier run of the job goes on here.
-func (h *holdings) add(j *holding, raw string) bool {
+func (h *holdings) add(j *holding) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if old := h.byKey[j.key()]; old != nil && !old.ending {
 		return false
 	}
-	j.since, j.raw = time.Now(), raw
+	j.since = time.Now()
 	h.byKey[j.key()] = j
 	return true
 }

@@ -21,8 +21,8 @@ const (
 // Housekeeper is the scheduler role's care for every queue, also those that no
 // living worker serves: jobs whose time has come become pending, completed jobs
 // whose retention has passed are deleted, and jobs of dead processes are given
-// to others. Any number of them may run
-// against one Redis: each step is atomic and idempotent.
+// to others. Any number of them may run against one Redis: each step is atomic and
+// idempotent.
 type Housekeeper struct {
 	redis      redis.UniversalClient
 	log        *slog.Logger
@@ -49,7 +49,7 @@ func (h *Housekeeper) Start(ctx context.Context) error {
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.done.Go(func() { h.run(ctx) })
-	h.done.Go(func() { newReaper(h.redis, h.queues, h.log).run(ctx) })
+	h.done.Go(func() { newReaper(h.redis, h.queues, h.complaints, h.log).run(ctx) })
 	return nil
 }
 
@@ -106,18 +106,11 @@ func (h *Housekeeper) round(ctx context.Context) error {
 }
 
 func (h *Housekeeper) tend(ctx context.Context, queue string) []error {
-	k := store.KeysOf(queue)
 	var errs []error
-	for _, set := range []string{k.Scheduled(), k.Retry()} {
+	for set := range setCount {
 		errs = append(errs, drain(forwardMax, func() (int, error) {
-			now := time.Now()
-			keys := []string{set, k.Pending()}
-			reply, err := h.forward.Run(ctx, h.redis, keys, unixFraction(now), now.UnixNano(), k.TaskPrefix(), forwardMax, queue, store.ChannelWake).Slice()
-			if err != nil {
-				return 0, err
-			}
-			moved, _ := reply[0].(int64)
-			return int(moved), nil
+			moved, _, err := forward(ctx, h.redis, h.forward, queue, set, time.Now())
+			return moved, err
 		}))
 	}
 	return append(errs, expire(ctx, h.redis, h.expire, queue))

@@ -53,6 +53,7 @@ type hub struct {
 	takes  *redis.Script
 	ender  ender
 	held   *holdings
+	wrong  *complaints // of the worker
 
 	mu      sync.Mutex
 	lanes   map[string]*lane // guarded by mu
@@ -80,8 +81,7 @@ type lane struct {
 // taken is a job that this process has taken ahead.
 type taken struct {
 	*holding
-	msg string
-	at  moment // when it was asked for
+	at moment // when it was asked for
 }
 
 // waiter is a dequeue that waits for work in one of its queues.
@@ -92,11 +92,11 @@ type waiter struct {
 
 func newHub(w *Worker, holder string) *hub {
 	h := &hub{
-		redis: w.Redis, holder: holder, held: w.holdings, log: w.Log, takes: luaScript("take"), ender: newEnder(w.Redis, holder),
+		redis: w.Redis, holder: holder, held: w.holdings, wrong: w.wrong, log: w.Log, takes: luaScript("take"), ender: newEnder(w.Redis, holder),
 		lanes: map[string]*lane{},
 	}
 	h.forwarder = newForwarder(w.Redis, h)
-	h.reaper = newReaper(w.Redis, func(context.Context) ([]string, error) { return h.queues(), nil }, w.Log)
+	h.reaper = newReaper(w.Redis, func(context.Context) ([]string, error) { return h.queues(), nil }, w.wrong, w.Log)
 	h.reaper.self = holder
 	h.reaper.knows = func(queue, id string) bool { return w.holdings.find(queue, id) != nil || h.buffers(queue, id) }
 	return h

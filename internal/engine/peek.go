@@ -49,7 +49,7 @@ func (h *hub) peek(ctx context.Context, times bool) error {
 	}
 	for q, n := range pending {
 		if faulty(n.Err()) {
-			h.forwarder.complaints.about(ctx, q, n.Err())
+			h.wrong.about(ctx, q, n.Err())
 		}
 		if n.Val() > 0 {
 			h.wake(q)
@@ -58,7 +58,7 @@ func (h *hub) peek(ctx context.Context, times bool) error {
 	for q, pair := range sets {
 		for set, cmd := range pair {
 			if faulty(cmd.Err()) {
-				h.forwarder.complaints.about(ctx, q, cmd.Err())
+				h.wrong.about(ctx, q, cmd.Err())
 			}
 			if cmd.Err() != nil {
 				continue

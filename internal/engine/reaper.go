@@ -51,8 +51,8 @@ type reaper struct {
 	lost  map[string]int // looks in a row in which such a job was seen, by id
 }
 
-func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), log *slog.Logger) *reaper {
-	return &reaper{redis: c, queues: queues, reap: luaScript("reap"), log: log, wrong: newComplaints(c, log), silent: map[string]int{}, lost: map[string]int{}}
+func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), wrong *complaints, log *slog.Logger) *reaper {
+	return &reaper{redis: c, queues: queues, reap: luaScript("reap"), log: log, wrong: wrong, silent: map[string]int{}, lost: map[string]int{}}
 }
 
 // run looks until ctx ends.

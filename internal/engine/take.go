@@ -44,7 +44,7 @@ func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, 
 			if !faulty(err) {
 				return "", false, err
 			}
-			h.forwarder.complaints.about(ctx, queue, err)
+			h.wrong.about(ctx, queue, err)
 			return "", true, nil // the other queues go on; a look has this one tried again
 		}
 	}
@@ -57,7 +57,7 @@ func (h *hub) handOut(l *lane) string {
 	for len(l.buffer) > 0 {
 		first := l.buffer[0]
 		l.buffer = l.buffer[1:]
-		if !h.held.add(first.holding, first.msg) {
+		if !h.held.add(first.holding) {
 			h.done.Go(func() { h.putOff(first) })
 			continue
 		}
@@ -67,7 +67,7 @@ func (h *hub) handOut(l *lane) string {
 		if l.dirty && l.taking == nil && len(l.buffer) > 0 && len(l.buffer) <= l.prefetch/2 {
 			h.done.Go(func() { h.takeAhead(l) })
 		}
-		return first.msg
+		return first.raw
 	}
 	return ""
 }
@@ -225,12 +225,12 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 			continue
 		}
 		token++
-		j := &holding{id: id, queue: l.queue, token: token}
+		j := &holding{id: id, queue: l.queue, token: token, raw: msg}
 		if !store.Bears(msg, id, l.queue) {
 			dead = append(dead, &ending{holding: j, to: jobs.StateArchived, due: unixFraction(at.t), message: msg})
 			continue
 		}
-		got = append(got, taken{holding: j, msg: msg, at: at})
+		got = append(got, taken{holding: j, at: at})
 	}
 	h.bury(ctx, dead)
 	return got, left, nil

@@ -89,6 +89,7 @@ func (o WorkerOptions) withDefaults() WorkerOptions {
 type Worker struct {
 	WorkerOptions
 	holdings *holdings
+	wrong    *complaints
 	crew     crew
 	acker    *acker
 	marks    *marks
@@ -119,6 +120,7 @@ type Worker struct {
 func NewWorker(o WorkerOptions) *Worker {
 	w := &Worker{WorkerOptions: o.withDefaults(), holdings: newHoldings(), beats: beats{jobs: map[*seam][]any{}}, stopping: make(chan struct{}), broken: make(chan error, 1), vital: newVital()}
 	w.crew.run = w.attempt
+	w.wrong = newComplaints(w.Redis, w.Log)
 	holder := uuid.NewString()
 	w.crew.name = holder
 	w.pulse = pulse{redis: w.Redis, holder: holder, cut: w.cut, log: w.Log, vital: w.vital}
@@ -129,7 +131,7 @@ func NewWorker(o WorkerOptions) *Worker {
 	})
 	w.effects = newEffects(w.Redis, holder, w.holdings)
 	w.marks = newMarks(w.Redis, holder, w.vital, w.Log)
-	w.acker = newAcker(w.Redis, holder, w.holdings, w.Log)
+	w.acker = newAcker(w.Redis, holder, w.holdings, w.wrong, w.Log)
 	return w
 }
 

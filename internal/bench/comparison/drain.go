@@ -28,7 +28,8 @@ func drain() scenario {
 			return p.fill(ctx, h.count(drainJobs), time.Time{})
 		},
 		measure: func(ctx context.Context, p peer, h half) (measures, error) {
-			return drainBacklog(ctx, p, h, h.count(drainJobs))
+			m, _, err := drainBacklog(ctx, p, h, h.count(drainJobs), time.Time{})
+			return m, err
 		},
 		metrics: []metric{
 			{name: "rate", unit: "jobs/s", compare: true, promise: &promise{ratio: true, bound: 5}},
@@ -38,31 +39,38 @@ func drain() scenario {
 	}
 }
 
-// drainBacklog runs the n jobs that wait.
-func drainBacklog(ctx context.Context, p peer, h half, n int) (measures, error) {
+// drainBacklog runs n jobs from the time since on, or from now on when that is zero, and
+// also tells how long after that the first one started.
+func drainBacklog(ctx context.Context, p peer, h half, n int, since time.Time) (measures, time.Duration, error) {
 	before, err := h.usage(ctx)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
+	}
+	if since.IsZero() {
+		since = time.Now()
 	}
 	var run atomic.Int64
-	ran := make(chan struct{})
-	began := time.Now()
+	first, ran := make(chan time.Duration, 1), make(chan struct{})
 	err = p.start(ctx, work{concurrency: h.side.concurrency, queues: []string{queue}, handle: func(context.Context, time.Time) {
-		if run.Add(1) == int64(n) {
+		k := run.Add(1)
+		if k == 1 {
+			first <- time.Since(since)
+		}
+		if k == int64(n) {
 			close(ran)
 		}
 	}})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	select {
 	case <-ran:
 	case <-ctx.Done():
-		return nil, fmt.Errorf("%d of %d jobs have run: %w", run.Load(), n, context.Cause(ctx))
+		return nil, 0, fmt.Errorf("%d of %d jobs have run: %w", run.Load(), n, context.Cause(ctx))
 	}
 	if err := h.redis.awaitEmpty(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	m := measures{"rate": float64(n) / time.Since(began).Seconds()}
-	return m, h.perJob(ctx, m, before, n)
+	m := measures{"rate": float64(n) / time.Since(since).Seconds()}
+	return m, <-first, h.perJob(ctx, m, before, n)
 }

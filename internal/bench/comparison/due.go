@@ -3,7 +3,6 @@ package comparison
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 	"time"
 )
 
@@ -30,7 +29,8 @@ func due() scenario {
 				if err := p.fill(ctx, n, time.Time{}); err != nil {
 					return nil, err
 				}
-				return drainBacklog(ctx, p, h, n)
+				m, _, err := drainBacklog(ctx, p, h, n, time.Time{})
+				return m, err
 			}
 			return drainDue(ctx, p, h, n)
 		},
@@ -51,31 +51,10 @@ func drainDue(ctx context.Context, p peer, h half, n int) (measures, error) {
 	if late := time.Since(at); late > 0 {
 		return nil, fmt.Errorf("it took %s longer to hand in %d jobs than there was time", late, n)
 	}
-	before, err := h.usage(ctx)
+	m, first, err := drainBacklog(ctx, p, h, n, at)
 	if err != nil {
 		return nil, err
 	}
-	var run atomic.Int64
-	first, ran := make(chan time.Duration, 1), make(chan struct{})
-	err = p.start(ctx, work{concurrency: h.side.concurrency, queues: []string{queue}, handle: func(context.Context, time.Time) {
-		switch run.Add(1) {
-		case 1:
-			first <- time.Since(at)
-		case int64(n):
-			close(ran)
-		}
-	}})
-	if err != nil {
-		return nil, err
-	}
-	select {
-	case <-ran:
-	case <-ctx.Done():
-		return nil, fmt.Errorf("%d of %d jobs have run: %w", run.Load(), n, context.Cause(ctx))
-	}
-	if err := h.redis.awaitEmpty(ctx); err != nil {
-		return nil, err
-	}
-	m := measures{"rate": float64(n) / time.Since(at).Seconds(), "first": millis(<-first)}
-	return m, h.perJob(ctx, m, before, n)
+	m["first"] = millis(first)
+	return m, nil
 }
