@@ -4,16 +4,13 @@ package legwork_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -30,7 +27,7 @@ type step struct {
 }
 
 // The README's commands work as written, in a fresh copy of the repository. Only
-// the port is replaced by a free one.
+// the port is replaced by one that the system gave.
 func TestReadme(t *testing.T) {
 	t.Parallel()
 	readme, err := os.ReadFile("README.md")
@@ -38,17 +35,16 @@ func TestReadme(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := freshCopy(t)
-	addr := freeAddr(t)
 	steps := parseSteps(t, string(readme))
 	if len(steps) < 8 {
 		t.Fatalf("%d steps found in the README; has its form changed?", len(steps))
 	}
-	for _, s := range steps {
+	if !steps[0].background {
+		t.Fatalf("README.md:%d: the first commands do not start legwork", steps[0].line)
+	}
+	addr := start(t, dir, steps[0])
+	for _, s := range steps[1:] {
 		s.commands = strings.ReplaceAll(s.commands, strings.TrimPrefix(client.BaseURLDefault, "http://"), addr)
-		if s.background {
-			start(t, dir, addr, s)
-			continue
-		}
 		out := run(t, dir, addr, s)
 		if !strings.Contains(out, s.prints) {
 			t.Errorf("README.md:%d: the output does not contain %q:\n%s", s.line, s.prints, out)
@@ -119,16 +115,6 @@ func freshCopy(t *testing.T) string {
 	return dir
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 func shell(t *testing.T, dir, addr, script string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command("bash", "-euo", "pipefail", "-c", script)
@@ -149,12 +135,14 @@ func run(t *testing.T, dir, addr string, s step) string {
 	return string(out)
 }
 
-// start runs the step until the end of the test and returns once it serves.
-func start(t *testing.T, dir, addr string, s step) {
+// start runs the step until the end of the test and returns the address that it
+// serves. The step chooses the port itself: one that is found free here may be
+// another test's by the time it listens.
+func start(t *testing.T, dir string, s step) (addr string) {
 	t.Helper()
-	c := shell(t, dir, addr, s.commands)
-	var out bytes.Buffer
-	c.Stdout, c.Stderr = &out, &out
+	c := shell(t, dir, "127.0.0.1:0", s.commands)
+	out := &transcript{ready: make(chan string, 1)}
+	c.Stdout, c.Stderr = out, out
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -170,32 +158,45 @@ func start(t *testing.T, dir, addr string, s step) {
 			t.Error("legwork dev did not stop at an interrupt")
 		}
 	})
-	deadline := time.Now().Add(5 * time.Minute) // a first run compiles everything
-	for !answers(t.Context(), "http://"+addr+"/readyz") {
-		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("README.md:%d: ended: %v\n%s", s.line, err, out.String())
-		case <-time.After(50 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("README.md:%d: not ready", s.line)
-		}
+	select {
+	case addr = <-out.ready:
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("README.md:%d: ended: %v\n%s", s.line, err, out)
+	case <-time.After(5 * time.Minute): // a first run compiles everything
+		t.Fatalf("README.md:%d: not ready\n%s", s.line, out)
 	}
+	return addr
 }
 
-func answers(ctx context.Context, url string) bool {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-	if err != nil {
-		return false
+// dashboardLine is where `legwork dev` says that it is ready, and its address.
+var dashboardLine = regexp.MustCompile(`Dashboard +http://(\S+)/\s`)
+
+// transcript keeps what a process prints and tells its address as soon as it
+// stands there.
+type transcript struct {
+	ready chan string
+
+	mu   sync.Mutex // guards what follows
+	text bytes.Buffer
+	told bool
+}
+
+func (tr *transcript) Write(p []byte) (int, error) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.text.Write(p)
+	if m := dashboardLine.FindSubmatch(tr.text.Bytes()); m != nil && !tr.told {
+		tr.told = true
+		tr.ready <- string(m[1])
 	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = resp.Body.Close() }()
-	_, _ = io.Copy(io.Discard, resp.Body)
-	return resp.StatusCode == http.StatusOK
+	return len(p), nil
+}
+
+func (tr *transcript) String() string {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.text.String()
 }
 
 // A program outside the repository registers its own type in ten lines and gets
@@ -226,11 +227,10 @@ func TestHelloOutsideTheRepository(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	addr := freeAddr(t)
-	if out, err := shell(t, dir, addr, "go build -mod=mod -o hello .").CombinedOutput(); err != nil {
+	if out, err := shell(t, dir, "", "go build -mod=mod -o hello .").CombinedOutput(); err != nil {
 		t.Fatalf("build outside the repository: %v\n%s", err, out)
 	}
-	start(t, dir, addr, step{commands: "exec ./hello dev"})
+	addr := start(t, dir, step{commands: "exec ./hello dev"})
 	out, err := shell(t, dir, addr, `./hello enqueue hello.greet -f name=Ada --wait 10s`).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "Hello, Ada!") {
 		t.Errorf("%v\n%s", err, out)
