@@ -40,7 +40,7 @@ func (a *App) composeWorker(ctx context.Context, failed chan<- error) error {
 	}
 	w := &worker{failed: failed, done: make(chan struct{}), pools: poolsOf(c, shards)}
 	w.Worker = engine.NewWorker(engine.WorkerOptions{
-		Redis: a.redis, Registry: a.registry, Pools: w.pools,
+		Redis: a.redis, Registry: a.registry, ID: a.id, Pools: w.pools,
 		// A configured 0 means no time at all; to the worker it would mean its default.
 		StopTimeout: max(c.StopTimeout, 1), CancelGrace: max(c.CancelGrace, 1),
 		ResultLimit: int(a.cfg.Jobs.ResultLimit), ZombieLimit: c.ZombieLimit, Plain: behaviours(c.Plain), Log: a.log,

@@ -49,7 +49,7 @@ type ender struct {
 }
 
 func newEnder(c redis.UniversalClient, holder string) ender {
-	return ender{redis: c, holder: holder, finish: luaScript("finish"), fail: luaScript("fail"), give: luaScript("release")}
+	return ender{redis: c, holder: holder, finish: store.Script(luaFiles, "finish"), fail: store.Script(luaFiles, "fail"), give: store.Script(luaFiles, "release")}
 }
 
 // write ends the jobs and leaves in each what became of it.

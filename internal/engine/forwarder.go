@@ -39,7 +39,7 @@ type forwarder struct {
 
 func newForwarder(c redis.UniversalClient, h *hub) *forwarder {
 	return &forwarder{
-		redis: c, hub: h, forward: luaScript("forward"), due: map[string]*[setCount]time.Time{},
+		redis: c, hub: h, forward: store.Script(luaFiles, "forward"), due: map[string]*[setCount]time.Time{},
 		stale: map[string]bool{}, nudge: make(chan struct{}, 1),
 	}
 }

@@ -37,7 +37,7 @@ type Housekeeper struct {
 
 // NewHousekeeper returns a housekeeper that is not running yet.
 func NewHousekeeper(c redis.UniversalClient, log *slog.Logger) *Housekeeper {
-	return &Housekeeper{redis: c, log: log, complaints: newComplaints(c, log), forward: luaScript("forward"), expire: luaScript("expire")}
+	return &Housekeeper{redis: c, log: log, complaints: newComplaints(c, log), forward: store.Script(luaFiles, "forward"), expire: store.Script(luaFiles, "expire")}
 }
 
 // Start runs until Stop.

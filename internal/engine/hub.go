@@ -92,7 +92,7 @@ type waiter struct {
 
 func newHub(w *Worker, holder string) *hub {
 	h := &hub{
-		redis: w.Redis, holder: holder, held: w.holdings, wrong: w.wrong, log: w.Log, takes: luaScript("take"), ender: newEnder(w.Redis, holder),
+		redis: w.Redis, holder: holder, held: w.holdings, wrong: w.wrong, log: w.Log, takes: store.Script(luaFiles, "take"), ender: newEnder(w.Redis, holder),
 		lanes: map[string]*lane{},
 	}
 	h.forwarder = newForwarder(w.Redis, h)

@@ -28,7 +28,7 @@ type effects struct {
 }
 
 func newEffects(c redis.UniversalClient, holder string, held *holdings) *effects {
-	return &effects{redis: c, holder: holder, held: held, begin: luaScript("once"), note: luaScript("note")}
+	return &effects{redis: c, holder: holder, held: held, begin: store.Script(luaFiles, "once"), note: store.Script(luaFiles, "note")}
 }
 
 // do is the run's jobs.Scope.Once.

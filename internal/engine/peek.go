@@ -75,7 +75,7 @@ func (h *hub) peek(ctx context.Context, times bool) error {
 
 // expire deletes from time to time the completed jobs whose retention has passed.
 func (h *hub) expire(ctx context.Context) {
-	script := luaScript("expire")
+	script := store.Script(luaFiles, "expire")
 	every(ctx, expireEvery, func() {
 		for _, q := range h.queues() {
 			if err := expire(ctx, h.redis, script, q); err != nil && ctx.Err() == nil {

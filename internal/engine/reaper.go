@@ -52,7 +52,7 @@ type reaper struct {
 }
 
 func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), wrong *complaints, log *slog.Logger) *reaper {
-	return &reaper{redis: c, queues: queues, reap: luaScript("reap"), log: log, wrong: wrong, silent: map[string]int{}, lost: map[string]int{}}
+	return &reaper{redis: c, queues: queues, reap: store.Script(luaFiles, "reap"), log: log, wrong: wrong, silent: map[string]int{}, lost: map[string]int{}}
 }
 
 // run looks until ctx ends.

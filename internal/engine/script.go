@@ -1,23 +1,9 @@
 package engine
 
-import (
-	"embed"
-
-	"github.com/redis/go-redis/v9"
-)
+import "embed"
 
 //go:embed lua/*.lua
 var luaFiles embed.FS
-
-// luaScript loads one of the package's own scripts. The files are embedded, so
-// a missing one is a programmer's error.
-func luaScript(name string) *redis.Script {
-	src, err := luaFiles.ReadFile("lua/" + name + ".lua")
-	if err != nil {
-		panic(err)
-	}
-	return redis.NewScript(string(src))
-}
 
 // scriptKind is what a script of asynq does, as far as the seam cares.
 type scriptKind int

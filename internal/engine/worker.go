@@ -43,6 +43,9 @@ type WorkerOptions struct {
 	Redis redis.UniversalClient
 	// Registry has the handlers. Required.
 	Registry *jobs.Registry
+	// ID names this process: in the jobs that it holds, in the attempts that it
+	// records, and in its announcement. Defaults to a new UUID.
+	ID string
 	// Pools are what the worker begins with; [Worker.Reconfigure] changes them.
 	// Required.
 	Pools []PoolOptions
@@ -76,6 +79,9 @@ func (o WorkerOptions) withDefaults() WorkerOptions {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.ID == "" {
+		o.ID = uuid.NewString()
 	}
 	return o
 }
@@ -121,7 +127,7 @@ func NewWorker(o WorkerOptions) *Worker {
 	w := &Worker{WorkerOptions: o.withDefaults(), holdings: newHoldings(), beats: beats{jobs: map[*seam][]any{}}, stopping: make(chan struct{}), broken: make(chan error, 1), vital: newVital()}
 	w.crew.run = w.attempt
 	w.wrong = newComplaints(w.Redis, w.Log)
-	holder := uuid.NewString()
+	holder := w.ID
 	w.crew.name = holder
 	w.pulse = pulse{redis: w.Redis, holder: holder, cut: w.cut, log: w.Log, vital: w.vital}
 	w.hub = newHub(w, holder)

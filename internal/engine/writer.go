@@ -31,7 +31,7 @@ type writer struct {
 }
 
 func newWriter(c redis.UniversalClient) *writer {
-	return &writer{redis: c, enqueue: luaScript("enqueue")}
+	return &writer{redis: c, enqueue: store.Script(luaFiles, "enqueue")}
 }
 
 // write stores the entries and sets err on each that was not stored. The names

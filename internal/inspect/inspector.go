@@ -26,17 +26,7 @@ type Inspector struct {
 
 // New returns an inspector over Redis, which it does not close.
 func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
-	return &Inspector{redis: c, log: log, transition: luaScript("transition"), remove: luaScript("delete"), mark: luaScript("mark")}
-}
-
-// luaScript loads one of the package's own scripts. The files are embedded, so
-// a missing one is a programmer's error.
-func luaScript(name string) *redis.Script {
-	src, err := luaFiles.ReadFile("lua/" + name + ".lua")
-	if err != nil {
-		panic(err)
-	}
-	return redis.NewScript(string(src))
+	return &Inspector{redis: c, log: log, transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark")}
 }
 
 // wrap gives an error of Redis its code: unavailable when it cannot serve or the

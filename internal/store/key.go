@@ -29,6 +29,13 @@ const (
 	FieldOnces        = "lw_onces"      // number of effects that the job has begun
 	FieldOncePrefix   = "lw_once:"      // one field per effect: "b" and the token of the run that began it, or "d" and its result
 	FieldUnstarted    = "lw_unstarted"  // present when archived while waiting: the attempt in progress never began
+	FieldFails        = "lw_fails"      // number of failed attempts ever recorded
+	FieldFailPrefix   = "lw_fail:"      // then a number below AttemptsMax, the count modulo it: one recorded [Attempt]
+	FieldIndex        = "lw_index"      // what lua/index.lua has put the job under: "<state> <fingerprint> <type>"
+	FieldRetriedFrom  = "lw_from"       // id of the job that this one is an edited copy of
+	FieldRetriedAs    = "lw_as"         // id of the edited copy of this job
+	FieldLogPrefix    = "lw_log:"       // then attempt and number: lines of the job's own log
+	FieldProgress     = "lw_progress"   // what the handler last reported
 )
 
 // Keys makes the keys of one queue, in the shapes that asynq 0.26 uses
@@ -93,6 +100,25 @@ func (k Keys) Tokens() string { return k.prefix + "lw_tokens" }
 
 // Started is the STRING with the highest token whose job a process has started.
 func (k Keys) Started(holder string) string { return k.prefix + "lw_started:" + holder }
+
+// Kinds of index, for [Keys.Index].
+const (
+	IndexType        = "t"
+	IndexFingerprint = "f"
+)
+
+// Index is the ZSET of the ids that are archived or wait for a retry and have the
+// given type or fingerprint, with the scores of the state's own set. lua/index.lua
+// keeps it. A script of another asynq client may have moved a job since.
+func (k Keys) Index(state, kind, value string) string {
+	return k.prefix + "lw_by:" + state + ":" + kind + ":" + value
+}
+
+// Indexes is the SET of what indexes there are: "<state>:<kind>:<value>".
+func (k Keys) Indexes() string { return k.prefix + "lw_indexes" }
+
+// Prefix is what every key of the queue begins with.
+func (k Keys) Prefix() string { return k.prefix }
 
 // State is the list or sorted set that holds the ids in the given state, or ""
 // when the state has none.

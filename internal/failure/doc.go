@@ -1,0 +1,3 @@
+// Package failure tells failures apart: those that have one cause get one
+// fingerprint, whatever ids, numbers and addresses their messages carry.
+package failure
