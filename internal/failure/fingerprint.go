@@ -13,8 +13,15 @@ func Fingerprint(jobType, kind, message, stack string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Normalise returns the message without what differs between failures of one cause.
-func Normalise(message string) string { return message }
-
-// Frame returns the topmost frame of the stack that is neither Go's nor Legwork's.
-func Frame(string) string { return "" }
+// Valid reports whether s has the form of a fingerprint.
+func Valid(s string) bool {
+	if len(s) != 16 {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; !isDigit(c) && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
