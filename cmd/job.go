@@ -49,8 +49,26 @@ func (s *session) showJob(w io.Writer, j *client.Job) error {
 	block(&out, "payload", pretty(j.Payload))
 	block(&out, "result", pretty(j.Result))
 	block(&out, "last error", j.LastError)
+	block(&out, "failed attempts", s.attemptLines(j))
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// attemptLines tells each failed attempt in a line, the oldest first.
+func (s *session) attemptLines(j *client.Job) string {
+	var out strings.Builder
+	if left := j.FailedAttempts - len(j.Attempts); left > 0 {
+		fmt.Fprintf(&out, "(%d older ones are not kept)\n", left)
+	}
+	for _, a := range j.Attempts {
+		then := "dead letter"
+		if a.Delay != nil {
+			then = "next after " + a.Delay.String()
+		}
+		first, _, _ := strings.Cut(a.Error, "\n")
+		fmt.Fprintf(&out, "%d  %s  %s  %s  %s: %s\n", a.Number, s.moment(&a.EndedAt), a.Duration, then, a.Kind, first)
+	}
+	return out.String()
 }
 
 // block prints text of several lines, indented below its title.

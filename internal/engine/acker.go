@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"legwork/internal/store"
+	"legwork/jobs"
 )
 
 // ackMax bounds the jobs that have run and are not yet ended in Redis. Beyond it
@@ -28,9 +29,10 @@ type acker struct {
 	holdings *holdings
 	log      *slog.Logger
 	wrong    *complaints
-	room     chan struct{} // one token for each job in hand
-	wake     chan struct{} // buffered; something waits
-	over     chan struct{} // closed when nothing is tried again any more
+	tell     func(queue, id string, f *failed, to jobs.State) // of failed attempts
+	room     chan struct{}                                    // one token for each job in hand
+	wake     chan struct{}                                    // buffered; something waits
+	over     chan struct{}                                    // closed when nothing is tried again any more
 	overOnce sync.Once
 	done     sync.WaitGroup
 
@@ -138,6 +140,7 @@ func (a *acker) settle(j *ending) {
 	a.holdings.drop(j.holding)
 	switch {
 	case j.err == nil, j.tries > 1 && errors.Is(j.err, errNotActive): // or an earlier try had arrived
+		a.tell(j.queue, j.id, j.failed, j.to)
 		if j.then != nil {
 			j.then()
 		}

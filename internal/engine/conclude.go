@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -14,16 +13,18 @@ import (
 	"legwork/jobs"
 )
 
-// failure is an error on its way through asynq: its text is kept with the job,
+// verdictError is an error on its way through asynq: its text is kept with the job,
 // and asynq is told what to do.
-type failure struct {
+type verdictError struct {
 	text  string
 	delay time.Duration // before the next attempt
 	tell  error         // asynq.SkipRetry or asynq.RevokeTask, or nil for a retry
+
+	cancelled bool // somebody asked for it
 }
 
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.tell }
+func (f *verdictError) Error() string { return f.text }
+func (f *verdictError) Unwrap() error { return f.tell }
 
 // conclude decides how the job ends: what the acknowledgement is to write, and the
 // error that makes asynq send the right one.
@@ -38,40 +39,40 @@ func (w *Worker) conclude(ctx context.Context, r *run, result json.RawMessage, e
 	switch {
 	case d.Verdict == jobs.VerdictSnooze && !errors.Is(err, errCancelled):
 		out.ending, out.due = endSnooze, time.Now().Add(d.Delay)
-		return out, &failure{text: text, tell: asynq.RevokeTask}
+		return out, &verdictError{text: text, tell: asynq.RevokeTask}
 	case d.Verdict == jobs.VerdictDiscard:
 		out.discard = clip(d.Reason)
 		r.log().InfoContext(ctx, "job discarded", "reason", d.Reason)
 		return out, nil
 	case errors.Is(err, errPoolStopped), errors.Is(err, errCutOff):
 		out.ending = endRequeue
-		return out, &failure{text: text, tell: asynq.RevokeTask}
+		return out, &verdictError{text: text, tell: asynq.RevokeTask}
 	}
 	f := w.failed(ctx, r, d, text, err)
 	if f.tell == nil {
 		out.due = time.Now().Add(f.delay)
 	}
-	out.failure = f
+	out.failure, out.failed = f, w.note(r, f, err)
 	r.log().WarnContext(ctx, "attempt failed", "error", f.text, "retry_in", f.delay.Round(time.Millisecond), "final", f.tell != nil || r.attempt > r.max)
 	return out, f
 }
 
 // failed decides between another attempt and a dead letter.
-func (w *Worker) failed(ctx context.Context, r *run, d jobs.Decision, text string, err error) *failure {
+func (w *Worker) failed(ctx context.Context, r *run, d jobs.Decision, text string, err error) *verdictError {
 	switch {
 	case errors.Is(err, errCancelled) || w.cancelAsked(ctx, r):
-		return &failure{text: errCancelled.Error(), tell: asynq.SkipRetry}
+		return &verdictError{text: errCancelled.Error(), tell: asynq.SkipRetry, cancelled: true}
 	case d.Verdict == jobs.VerdictPermanent:
-		return &failure{text: text, tell: asynq.SkipRetry}
+		return &verdictError{text: text, tell: asynq.SkipRetry}
 	}
 	delay := d.Delay
 	if !d.Delayed {
 		delay = w.backoff(r.msg.Type).Delay(r.attempt)
 	}
 	if next := time.Now().Add(delay); r.meta.Until > 0 && next.UnixMilli() >= r.meta.Until {
-		return &failure{text: clip(fmt.Sprintf("%s (no retry: the job's deadline comes first)", text)), tell: asynq.SkipRetry}
+		return &verdictError{text: clip(fmt.Sprintf("%s (no retry: the job's deadline comes first)", text)), tell: asynq.SkipRetry}
 	}
-	return &failure{text: text, delay: delay}
+	return &verdictError{text: text, delay: delay}
 }
 
 // cancelAsked reports whether somebody asked to cancel the job: the message to
@@ -88,7 +89,7 @@ func (w *Worker) cancelAsked(ctx context.Context, r *run) bool {
 // The seam sets the exact time of attempts that failed here; what is left are
 // those whose lease has ended.
 func (w *Worker) retryDelay(n int, err error, task *asynq.Task) time.Duration {
-	if f, ok := errors.AsType[*failure](err); ok {
+	if f, ok := errors.AsType[*verdictError](err); ok {
 		return f.delay
 	}
 	return w.backoff(task.Type()).Delay(n + 1)
@@ -101,9 +102,7 @@ func (w *Worker) backoff(name string) jobs.Backoff {
 	return jobs.Backoff{}
 }
 
+// clip bounds the text of an error.
 func clip(text string) string {
-	if len(text) <= errorTextMax {
-		return text
-	}
-	return strings.ToValidUTF8(text[:errorTextMax], "") + " [cut]"
+	return cut(text, errorTextMax)
 }

@@ -110,8 +110,9 @@ func call(ctx context.Context, t *jobs.Type, payload json.RawMessage, log func()
 	defer func() {
 		switch p := recover(); {
 		case p != nil:
-			log().ErrorContext(ctx, "handler panicked", "panic", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v%s", p, panicSite())
+			stack := string(debug.Stack())
+			log().ErrorContext(ctx, "handler panicked", "panic", p, "stack", stack)
+			err = &panicError{text: fmt.Sprintf("panic: %v%s", p, panicSite()), stack: stack}
 		case !returned:
 			exit(errGoexit)
 		}

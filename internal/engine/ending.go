@@ -23,6 +23,8 @@ type ending struct {
 	value   any       // of the field
 	due     string    // Unix seconds with a fraction, "0" = at once; retry, pending and scheduled
 	lock    string    // asynq's unique lock to release, or ""
+	kind    string    // the job's type; retry and archived
+	failed  *failed   // the attempt that failed; nil when none did
 	then    func()    // called once the job has ended; may be nil
 	giveUp  time.Time // when the last try is made
 	tries   int       // made so far
@@ -116,10 +118,11 @@ func (e ender) writeFailed(ctx context.Context, k store.Keys, jobs []*ending) {
 		k.Active(), k.Lease(), k.Retry(), k.Archived(),
 		k.ProcessedOn(now), k.FailedOn(now), k.Processed(), k.Failed(), k.Holders(),
 	}
-	args := make([]any, 0, 3+6*len(jobs))
-	args = append(args, now.Add(dayKeep).Unix(), e.holder, k.TaskPrefix())
+	args := make([]any, 0, 3+9*len(jobs))
+	args = append(args, now.Add(dayKeep).Unix(), e.holder, k.Prefix())
 	for _, j := range jobs {
-		args = append(args, j.id, j.token, string(j.to), j.due, j.message, j.lock)
+		fingerprint, record := j.failed.words(j.to)
+		args = append(args, j.id, j.token, string(j.to), j.due, j.message, j.lock, j.kind, fingerprint, record)
 	}
 	settle(e.fail.Run(ctx, e.redis, keys, args...), jobs)
 }

@@ -186,7 +186,7 @@ func forward(ctx context.Context, c redis.UniversalClient, script *redis.Script,
 	if set == setRetry {
 		keys[0] = k.Retry()
 	}
-	reply, err := script.Run(ctx, c, keys, unixFraction(now), now.UnixNano(), k.TaskPrefix(), forwardMax, queue, store.ChannelWake).Slice()
+	reply, err := script.Run(ctx, c, keys, unixFraction(now), now.UnixNano(), k.Prefix(), forwardMax, queue, store.ChannelWake).Slice()
 	if err != nil {
 		return 0, time.Time{}, err
 	}

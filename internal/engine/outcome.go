@@ -24,7 +24,8 @@ type outcome struct {
 	result  json.RawMessage // of a completed job
 	discard string          // reason given to jobs.Discard
 	waiter  string          // process to tell that the job has ended
-	failure *failure        // of a failed run
+	failure *verdictError   // of a failed run
+	failed  *failed         // likewise
 }
 
 // stored returns what to keep of a completed job: its result, the reason why it

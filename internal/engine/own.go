@@ -31,9 +31,11 @@ func (w *Worker) ownEnding(j *holding) *ending {
 		}
 	case out.failure.tell != nil, msg.Retried >= msg.Retry:
 		e.to, e.due = jobs.StateArchived, unixFraction(now)
+		e.kind, e.failed = msg.Type, out.failed
 		msg.Error, msg.LastFailedAt = out.failure.text, now.Unix()
 	default:
 		e.to, e.due = jobs.StateRetry, unixFraction(out.due)
+		e.kind, e.failed = msg.Type, out.failed
 		msg.Error, msg.LastFailedAt = out.failure.text, now.Unix()
 		msg.Retried++
 		e.then = func() { w.hub.forwarder.expect(j.queue, setRetry, out.due) }

@@ -89,6 +89,10 @@ func TestKilledWorker(t *testing.T) {
 	if j := r.until(final, jobs.StateArchived); j.Attempt != 1 || !strings.Contains(j.LastError, "process died") {
 		t.Errorf("job without retries = %+v", j)
 	}
+	j, err := r.inspect.Job(t.Context(), final)
+	if err != nil || len(j.Attempts) != 1 || j.Attempts[0].Kind != store.KindLeaseLost || j.Attempts[0].Worker == "" || !j.Attempts[0].Final {
+		t.Errorf("the attempt that the kill ended is not kept: %+v, %v", j, err)
+	}
 }
 
 // A job that was taken and whose handler was not started (the reply was lost, or

@@ -49,6 +49,9 @@ type reaper struct {
 	self  string
 	knows func(queue, id string) bool
 	lost  map[string]int // looks in a row in which such a job was seen, by id
+
+	// tell passes on the attempts that ended with their processes; nil tells nobody.
+	tell func(queue, id string, f *failed, to jobs.State)
 }
 
 func newReaper(c redis.UniversalClient, queues func(context.Context) ([]string, error), wrong *complaints, log *slog.Logger) *reaper {
@@ -241,37 +244,48 @@ func (r *reaper) dead(ctx context.Context, active []held) ([]string, error) {
 // nobody can read it.
 func (r *reaper) take(ctx context.Context, j held) error {
 	now := time.Now()
-	to, message, crashes := r.judge(j, now)
+	to, message, crashes, lost := r.judge(j, now)
+	kind := ""
+	if lost != nil {
+		kind = lost.kind
+	}
+	fingerprint, record := lost.words(to)
 	k := store.KeysOf(j.queue)
 	keys := []string{k.Active(), k.Lease(), k.Task(j.id), k.Pending(), k.Archived(), k.Holders()}
 	n, err := r.reap.Run(ctx, r.redis, keys, j.id, j.claim, j.raw, string(to), message,
-		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake, crashes).Int()
+		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake, crashes, k.Prefix(), kind, fingerprint, record).Int()
 	if err == nil && n == 1 {
 		r.log.Warn("job taken from a process that does not run it any more", "job", j.id, "queue", j.queue, "process", j.holder, "started", j.started, "now", to)
+		if r.tell != nil {
+			r.tell(j.queue, j.id, lost, to)
+		}
 	}
 	return err
 }
 
 // judge decides what becomes of a job: its new state and message, and how often it
-// has been taken unstarted.
-func (r *reaper) judge(j held, now time.Time) (to jobs.State, message []byte, crashes int) {
+// has been taken unstarted, and the attempt that has ended with its process, if any.
+func (r *reaper) judge(j held, now time.Time) (to jobs.State, message []byte, crashes int, lost *failed) {
 	raw := []byte(j.raw)
 	msg, err := store.Decode(raw)
 	if err != nil {
 		r.log.Error("job cannot be read; it is a dead letter now", "job", j.id, "queue", j.queue, "error", err)
-		return jobs.StateArchived, raw, 0
+		return jobs.StateArchived, raw, 0, nil
 	}
 	crashes = j.crashes
 	if !j.started && j.holder != r.self {
 		crashes++
 	}
 	if !j.started && crashes <= unstartedMax {
-		return jobs.StatePending, raw, crashes
+		return jobs.StatePending, raw, crashes, nil
 	}
 	msg.Error, msg.LastFailedAt = errWorkerDied.Error(), now.Unix()
+	lost = newFailed(msg.Type, store.Attempt{
+		Number: msg.Retried + 1, Worker: j.holder, Kind: store.KindLeaseLost, Error: msg.Error,
+	}, now)
 	if msg.Retried >= msg.Retry {
-		return jobs.StateArchived, msg.Encode(), 0
+		return jobs.StateArchived, msg.Encode(), 0, lost
 	}
 	msg.Retried++
-	return jobs.StatePending, msg.Encode(), 0
+	return jobs.StatePending, msg.Encode(), 0, lost
 }

@@ -26,6 +26,7 @@ type run struct {
 	id       string
 	queue    string // the shard that holds the job
 	attempt  int
+	began    time.Time
 	max      int
 	msg      store.Message // id, type, payload and headers only
 	meta     store.Meta
@@ -82,6 +83,7 @@ func newRun(ctx context.Context, task *asynq.Task, log *slog.Logger) *run {
 // deadline, whichever comes first, and notes that the handler runs.
 func (w *Worker) begin(r *run, h *hand) (context.Context, context.CancelCauseFunc, error) {
 	now := time.Now()
+	r.began = now
 	timeout := time.Duration(r.meta.Timeout) * time.Millisecond
 	if timeout <= 0 {
 		timeout = jobs.TimeoutDefault

@@ -55,17 +55,22 @@ func (s *seam) EvalSha(ctx context.Context, sha string, keys []string, args ...a
 	if cmd != nil {
 		return cmd
 	}
-	return s.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	cmd = s.UniversalClient.EvalSha(ctx, sha, keys, args...)
+	s.record(ctx, scriptKindOf(sha), keys, args, cmd)
+	return cmd
 }
 
 // Eval is how asynq runs a script that Redis has forgotten.
 func (s *seam) Eval(ctx context.Context, script string, keys []string, args ...any) *redis.Cmd {
 	sum := sha1.Sum([]byte(script)) //nolint:gosec // the digest that EVALSHA uses
-	cmd, args := s.instead(ctx, hex.EncodeToString(sum[:]), keys, args)
+	sha := hex.EncodeToString(sum[:])
+	cmd, args := s.instead(ctx, sha, keys, args)
 	if cmd != nil {
 		return cmd
 	}
-	return s.UniversalClient.Eval(ctx, script, keys, args...)
+	cmd = s.UniversalClient.Eval(ctx, script, keys, args...)
+	s.record(ctx, scriptKindOf(sha), keys, args, cmd)
+	return cmd
 }
 
 // instead answers a script of asynq's in Legwork's way, or returns nil and with what
@@ -196,6 +201,7 @@ func (s *seam) ending(j *holding, kind scriptKind, keys []string, args []any) *e
 	default:
 		e.to, e.due, e.message = jobs.StateArchived, unixFraction(time.Now()), args[1]
 		e.lock = lockOf(args[1])
+		e.failed, e.kind = out.failed, typeOf(out.failed, args[1])
 	}
 	return e
 }
@@ -209,6 +215,7 @@ func (s *seam) wordRetry(e *ending, args []any) {
 		at = time.Unix(unix+1, 0)
 	}
 	e.to, e.due, e.message = jobs.StateRetry, unixFraction(at), args[1]
+	e.failed, e.kind = e.outcome.failed, typeOf(e.outcome.failed, args[1])
 	e.then = func() { s.worker.hub.forwarder.expect(e.queue, setRetry, at) }
 }
 
@@ -228,6 +235,19 @@ func lockOf(encoded any) string {
 		return ""
 	}
 	return m.UniqueKey
+}
+
+// typeOf returns the type of a job whose attempt failed, or of its encoded message.
+func typeOf(f *failed, encoded any) string {
+	if f != nil {
+		return f.kind
+	}
+	raw, _ := encoded.([]byte)
+	m, err := store.Decode(raw)
+	if err != nil {
+		return ""
+	}
+	return m.Type
 }
 
 // queueOf reads the queue's name from the hash tag of a script's first key.

@@ -203,7 +203,7 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 		l.keys.Retry(), l.keys.Completed(),
 	}
 	at := now()
-	reply, err := h.takes.Run(ctx, h.redis, keys, at.t.Add(leaseTime).Unix(), l.keys.TaskPrefix(), n, h.holder, at.t.Unix()).Slice()
+	reply, err := h.takes.Run(ctx, h.redis, keys, at.t.Add(leaseTime).Unix(), l.keys.Prefix(), n, h.holder, at.t.Unix()).Slice()
 	if err != nil {
 		return nil, 0, err
 	}

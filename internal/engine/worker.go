@@ -97,19 +97,24 @@ type Worker struct {
 	holdings *holdings
 	wrong    *complaints
 	crew     crew
-	acker    *acker
-	marks    *marks
-	vital    vital
-	pulse    pulse
-	effects  *effects
-	listener *listener
-	hub      *hub
-	beats    beats
-	leader   atomic.Pointer[seam] // of the pool whose heartbeat speaks for all
-	unknown  atomic.Int64         // scripts of asynq's that no seam recognised
-	zombies  atomic.Int64         // handlers that ignore their contexts, as last looked
-	slots    atomic.Int64         // of all pools that take jobs
-	broken   chan error           // buffered
+	host     string // of the machine
+	records  *redis.Script
+	// onFailure is told of every failed attempt that this process has ended in Redis;
+	// nil tells nobody.
+	onFailure failureFunc
+	acker     *acker
+	marks     *marks
+	vital     vital
+	pulse     pulse
+	effects   *effects
+	listener  *listener
+	hub       *hub
+	beats     beats
+	leader    atomic.Pointer[seam] // of the pool whose heartbeat speaks for all
+	unknown   atomic.Int64         // scripts of asynq's that no seam recognised
+	zombies   atomic.Int64         // handlers that ignore their contexts, as last looked
+	slots     atomic.Int64         // of all pools that take jobs
+	broken    chan error           // buffered
 
 	stopping    chan struct{} // closed when a stop waits for handlers no longer
 	cancelLoops context.CancelFunc
@@ -125,6 +130,7 @@ type Worker struct {
 // NewWorker returns a worker that is not running yet.
 func NewWorker(o WorkerOptions) *Worker {
 	w := &Worker{WorkerOptions: o.withDefaults(), holdings: newHoldings(), beats: beats{jobs: map[*seam][]any{}}, stopping: make(chan struct{}), broken: make(chan error, 1), vital: newVital()}
+	w.host, w.records = hostname(), store.Script(luaFiles, "record")
 	w.crew.run = w.attempt
 	w.wrong = newComplaints(w.Redis, w.Log)
 	holder := w.ID
@@ -138,6 +144,7 @@ func NewWorker(o WorkerOptions) *Worker {
 	w.effects = newEffects(w.Redis, holder, w.holdings)
 	w.marks = newMarks(w.Redis, holder, w.vital, w.Log)
 	w.acker = newAcker(w.Redis, holder, w.holdings, w.wrong, w.Log)
+	w.acker.tell, w.hub.reaper.tell = w.tellFailure, w.tellFailure
 	return w
 }
 

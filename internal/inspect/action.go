@@ -85,7 +85,7 @@ func (i *Inspector) Delete(ctx context.Context, id string) error {
 		case r.state == jobs.StateActive:
 			return conflict(r, "cancel it first")
 		}
-		n, err := i.remove.Run(ctx, i.redis, []string{k.Task(id), set}, id, string(r.state)).Int()
+		n, err := i.remove.Run(ctx, i.redis, []string{k.Task(id), set}, id, string(r.state), k.Prefix()).Int()
 		if err != nil {
 			return wrap("delete the job", err)
 		}
@@ -150,7 +150,7 @@ func (i *Inspector) move(ctx context.Context, r *record, to jobs.State) (bool, e
 	keys := []string{k.Task(r.id), k.State(string(r.state)), k.State(string(to))}
 	n, err := i.transition.Run(ctx, i.redis, keys,
 		r.id, string(r.state), r.raw, string(to), r.msg.Encode(), now.Unix(), now.UnixNano(),
-		r.queue, store.ChannelWake).Int()
+		r.queue, store.ChannelWake, k.Prefix(), r.msg.Type).Int()
 	return n == 1, err
 }
 

@@ -12,13 +12,16 @@ import (
 	"legwork/jobs"
 )
 
-// Job returns one job. The error is a *[jobs.Error]: not_found or unavailable.
+// Job returns one job with its failed attempts. The error is a *[jobs.Error]: not_found or unavailable.
 func (i *Inspector) Job(ctx context.Context, id string) (*client.Job, error) {
 	r, err := i.find(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	j := r.view()
+	if err := i.addAttempts(ctx, r, &j); err != nil {
+		return nil, err
+	}
 	return &j, nil
 }
 

@@ -2,7 +2,8 @@
 -- KEYS: 1 pending list, 2 paused mark, 3 active list, 4 lease set, 5 token counter,
 --       6 archived set, 7 holders (HASH of active id to "process token"), 8 retry
 --       set, 9 completed set
--- ARGV: 1 end of the lease (Unix s), 2 task key prefix, 3 most jobs to take,
+-- Uses index.lua.
+-- ARGV: 1 end of the lease (Unix s), 2 what the queue's keys begin with, 3 most jobs to take,
 --       4 this process, 5 now (Unix s)
 -- Returns the number of jobs left, the token before the first one's, then id and
 -- message of each job taken, the oldest first: their tokens count up by one. A
@@ -29,12 +30,13 @@ if not ids or #ids == 0 then
 end
 local token = redis.call("INCRBY", KEYS[5], #ids) - #ids
 local out, held, leases, claims, dead = {0, token}, {}, {}, {}, {}
-local prefix, me, n = ARGV[2], ARGV[4] .. " ", 0
+local prefix, me, n = ARGV[2] .. "t:", ARGV[4] .. " ", 0
 for _, id in ipairs(ids) do
 	local key = prefix .. id
 	local msg = redis.pcall("HGET", key, "msg")
 	if type(msg) == "table" or msg == "" then
 		redis.call("ZADD", KEYS[6], ARGV[5], id)
+		index(ARGV[2], id, key, "archived", ARGV[5], "", "")
 		dead[#dead + 1] = id
 	elseif msg then
 		redis.call("HSET", key, "state", "active")
