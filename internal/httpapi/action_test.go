@@ -76,7 +76,7 @@ func (r *rig) eachState() {
 // checkMoved checks what must be true of a job that an action has moved.
 func (r *rig) checkMoved(t *testing.T, before, after client.Job) {
 	t.Helper()
-	same := cmpopts.IgnoreFields(client.Job{}, "State", "Attempt", "Result", "LastError", "NextRunAt", "FinishedAt")
+	same := cmpopts.IgnoreFields(client.Job{}, "Attempts", "FailedAttempts", "State", "Attempt", "Result", "LastError", "NextRunAt", "FinishedAt")
 	if diff := cmp.Diff(before, after, same); diff != "" {
 		t.Errorf("moved from %s to %s with other changes:\n%s", before.State, after.State, diff)
 	}

@@ -107,6 +107,12 @@ func appendJob(b []byte, j *client.Job) []byte {
 	}
 	b = appendTimeField(b, `,"next_run_at":`, j.NextRunAt)
 	b = appendTimeField(b, `,"finished_at":`, j.FinishedAt)
+	if len(j.Attempts) > 0 {
+		b = appendValue(append(b, `,"attempts":`...), j.Attempts)
+	}
+	if j.FailedAttempts != 0 {
+		b = strconv.AppendInt(append(b, `,"failed_attempts":`...), int64(j.FailedAttempts), 10)
+	}
 	return append(b, '}')
 }
 
@@ -151,11 +157,16 @@ func appendTime(b []byte, t time.Time) []byte {
 // encoding/json.
 func appendString(b []byte, s string) []byte {
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' }) {
-		var quoted bytes.Buffer
-		_ = plainEncoder(&quoted).Encode(s) // a string always encodes
-		return append(b, bytes.TrimSuffix(quoted.Bytes(), []byte("\n"))...)
+		return appendValue(b, s)
 	}
 	return append(append(append(b, '"'), s...), '"')
+}
+
+// appendValue leaves a value that always encodes to encoding/json.
+func appendValue(b []byte, v any) []byte {
+	var text bytes.Buffer
+	_ = plainEncoder(&text).Encode(v)
+	return append(b, bytes.TrimSuffix(text.Bytes(), []byte("\n"))...)
 }
 
 // appendCompact appends valid JSON without the space between its tokens.

@@ -126,8 +126,7 @@ func (i *Inspector) act(ctx context.Context, id string, decide func(*record) (pl
 				return nil, wrap("cancel the job", err)
 			}
 			if running {
-				j := r.view()
-				return &j, nil
+				return i.show(ctx, r)
 			}
 			continue
 		}
@@ -137,8 +136,7 @@ func (i *Inspector) act(ctx context.Context, id string, decide func(*record) (pl
 		}
 		if moved {
 			r.moveTo(todo.to)
-			j := r.view()
-			return &j, nil
+			return i.show(ctx, r)
 		}
 	}
 	return nil, busy()

@@ -18,6 +18,11 @@ func (i *Inspector) Job(ctx context.Context, id string) (*client.Job, error) {
 	if err != nil {
 		return nil, err
 	}
+	return i.show(ctx, r)
+}
+
+// show puts the record into the words of the API, with its failed attempts.
+func (i *Inspector) show(ctx context.Context, r *record) (*client.Job, error) {
 	j := r.view()
 	if err := i.addAttempts(ctx, r, &j); err != nil {
 		return nil, err
