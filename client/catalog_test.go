@@ -24,21 +24,26 @@ func TestCallsAndPaths(t *testing.T) {
 	})
 	ctx := t.Context()
 	for want, call := range map[string]func() error{
-		"GET /v1/jobs/a%2Fb":           func() error { _, err := c.Job(ctx, "a/b"); return err },
-		"GET /v1/jobs/%2E%2E":          func() error { _, err := c.Job(ctx, ".."); return err },
-		"GET /v1/jobs/a%3Fb%23":        func() error { _, err := c.Job(ctx, "a?b#"); return err },
-		"POST /v1/jobs/1/retry":        func() error { _, err := c.Retry(ctx, "1"); return err },
-		"POST /v1/jobs/1/cancel":       func() error { _, err := c.Cancel(ctx, "1"); return err },
-		"POST /v1/jobs/1/archive":      func() error { _, err := c.Archive(ctx, "1"); return err },
-		"DELETE /v1/jobs/%2E":          func() error { return c.Delete(ctx, ".") },
-		"GET /v1/queues":               func() error { _, err := c.Queues(ctx); return err },
-		"GET /v1/queues/mail":          func() error { _, err := c.Queue(ctx, "mail"); return err },
-		"POST /v1/queues/mail/pause":   func() error { _, err := c.Pause(ctx, "mail"); return err },
-		"POST /v1/queues/mail/resume":  func() error { _, err := c.Resume(ctx, "mail"); return err },
-		"GET /v1/types":                func() error { _, err := c.Types(ctx); return err },
-		"GET /v1/types/email.send":     func() error { _, err := c.Type(ctx, "email.send"); return err },
-		"GET /readyz":                  func() error { _, err := c.Ready(ctx); return err },
-		"POST /v1/queues/%2E%2E/pause": func() error { _, err := c.Pause(ctx, ".."); return err },
+		"GET /v1/jobs/a%2Fb":             func() error { _, err := c.Job(ctx, "a/b"); return err },
+		"GET /v1/jobs/%2E%2E":            func() error { _, err := c.Job(ctx, ".."); return err },
+		"GET /v1/jobs/a%3Fb%23":          func() error { _, err := c.Job(ctx, "a?b#"); return err },
+		"POST /v1/jobs/1/retry":          func() error { _, err := c.Retry(ctx, "1"); return err },
+		"POST /v1/jobs/1/cancel":         func() error { _, err := c.Cancel(ctx, "1"); return err },
+		"POST /v1/jobs/1/archive":        func() error { _, err := c.Archive(ctx, "1"); return err },
+		"DELETE /v1/jobs/%2E":            func() error { return c.Delete(ctx, ".") },
+		"GET /v1/queues":                 func() error { _, err := c.Queues(ctx); return err },
+		"GET /v1/queues/mail":            func() error { _, err := c.Queue(ctx, "mail"); return err },
+		"POST /v1/queues/mail/pause":     func() error { _, err := c.Pause(ctx, "mail"); return err },
+		"POST /v1/queues/mail/resume":    func() error { _, err := c.Resume(ctx, "mail"); return err },
+		"GET /v1/types":                  func() error { _, err := c.Types(ctx); return err },
+		"GET /v1/types/email.send":       func() error { _, err := c.Type(ctx, "email.send"); return err },
+		"GET /readyz":                    func() error { _, err := c.Ready(ctx); return err },
+		"GET /v1/failures":               func() error { _, err := c.Failures(ctx, client.FailureFilter{}); return err },
+		"GET /v1/failures/0f":            func() error { _, err := c.Failure(ctx, "0f", client.TrendWeek); return err },
+		"POST /v1/failures/0f/resolve":   func() error { _, err := c.ResolveFailure(ctx, "0f"); return err },
+		"POST /v1/failures/0f/reopen":    func() error { _, err := c.ReopenFailure(ctx, "0f"); return err },
+		"POST /v1/failures/..%2F/ignore": func() error { _, err := c.IgnoreFailure(ctx, "../", client.Ignore{}); return err },
+		"POST /v1/queues/%2E%2E/pause":   func() error { _, err := c.Pause(ctx, ".."); return err },
 	} {
 		if err := call(); err != nil {
 			t.Errorf("%s: %v", want, err)
@@ -62,6 +67,8 @@ func TestEmptyNames(t *testing.T) {
 		func() error { _, err := c.Queue(ctx, ""); return err },
 		func() error { _, err := c.Pause(ctx, ""); return err },
 		func() error { _, err := c.Type(ctx, ""); return err },
+		func() error { _, err := c.Failure(ctx, "", ""); return err },
+		func() error { _, err := c.ResolveFailure(ctx, ""); return err },
 	} {
 		if call() == nil {
 			t.Errorf("call %d: no error", i)

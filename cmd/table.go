@@ -59,9 +59,9 @@ func shade(state string) string {
 		return "35"
 	case "retry", "paused":
 		return "33"
-	case "completed", "running":
+	case "completed", "running", "resolved":
 		return "32"
-	case "archived":
+	case "archived", "regressed":
 		return "31"
 	}
 	return "39"

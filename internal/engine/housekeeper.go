@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"legwork/internal/store"
@@ -33,6 +34,7 @@ type Housekeeper struct {
 	mu     sync.Mutex
 	cancel context.CancelFunc // guarded by mu; nil before Start and after Stop
 	done   sync.WaitGroup
+	failed *failures // guarded by mu; attempts whose processes died
 }
 
 // NewHousekeeper returns a housekeeper that is not running yet.
@@ -49,7 +51,11 @@ func (h *Housekeeper) Start(ctx context.Context) error {
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.done.Go(func() { h.run(ctx) })
-	h.done.Go(func() { newReaper(h.redis, h.queues, h.complaints, h.log).run(ctx) })
+	h.failed = newFailures(h.redis, uuid.NewString(), h.log)
+	h.failed.start()
+	reaper := newReaper(h.redis, h.queues, h.complaints, h.log)
+	reaper.tell = h.failed.hear
+	h.done.Go(func() { reaper.run(ctx) })
 	return nil
 }
 
@@ -60,6 +66,7 @@ func (h *Housekeeper) Stop(context.Context) error {
 	if h.cancel != nil {
 		h.cancel()
 		h.done.Wait()
+		h.failed.stop()
 		h.cancel = nil
 	}
 	return nil

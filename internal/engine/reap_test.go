@@ -93,6 +93,9 @@ func TestKilledWorker(t *testing.T) {
 	if err != nil || len(j.Attempts) != 1 || j.Attempts[0].Kind != store.KindLeaseLost || j.Attempts[0].Worker == "" || !j.Attempts[0].Final {
 		t.Errorf("the attempt that the kill ended is not kept: %+v, %v", j, err)
 	}
+	if g := r.countedGroups(2)["test.hang: "+j.LastError]; g.Kind != store.KindLeaseLost || g.Dead != 1 {
+		t.Errorf("group = %+v", g)
+	}
 }
 
 // A job that was taken and whose handler was not started (the reply was lost, or

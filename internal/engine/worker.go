@@ -102,6 +102,7 @@ type Worker struct {
 	// onFailure is told of every failed attempt that this process has ended in Redis;
 	// nil tells nobody.
 	onFailure failureFunc
+	failures  *failures
 	acker     *acker
 	marks     *marks
 	vital     vital
@@ -144,6 +145,8 @@ func NewWorker(o WorkerOptions) *Worker {
 	w.effects = newEffects(w.Redis, holder, w.holdings)
 	w.marks = newMarks(w.Redis, holder, w.vital, w.Log)
 	w.acker = newAcker(w.Redis, holder, w.holdings, w.wrong, w.Log)
+	w.failures = newFailures(w.Redis, holder, w.Log)
+	w.onFailure = w.failures.note
 	w.acker.tell, w.hub.reaper.tell = w.tellFailure, w.tellFailure
 	return w
 }
@@ -165,6 +168,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.hub.serve(ctx, queuesOfPools(w.Pools))
 	w.hub.start(ctx, w)
 	w.acker.start()
+	w.failures.start()
 	loops, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	w.cancelLoops = cancel
 	w.loops.Go(func() { w.pulse.run(loops) })
@@ -230,6 +234,7 @@ func (w *Worker) stop(ctx context.Context) error {
 	w.loops.Wait()
 	w.closeAcker(ctx)
 	w.hub.stop()
+	w.failures.stop()
 	w.listener.stop()
 	w.crew.close()
 	return nil

@@ -53,6 +53,7 @@ func New(o Options) http.Handler {
 	s.registerEnqueue(api)
 	s.registerJobs(api)
 	s.registerQueues(api)
+	s.registerFailures(api)
 	s.registerTypes(api)
 	s.registerHealth(api)
 	describeProblems(api.OpenAPI())
@@ -67,7 +68,7 @@ func humaConfig(version string) huma.Config {
 	c.CreateHooks = nil // no $schema member in answers
 	c.Transformers = []huma.Transformer{fromHuma}
 	c.RejectUnknownQueryParameters = true
-	c.Tags = []*huma.Tag{{Name: "Jobs"}, {Name: "Queues"}, {Name: "Types"}, {Name: "Health"}}
+	c.Tags = []*huma.Tag{{Name: "Jobs"}, {Name: "Queues"}, {Name: "Failures"}, {Name: "Types"}, {Name: "Health"}}
 	return c
 }
 

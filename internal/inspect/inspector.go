@@ -22,11 +22,14 @@ type Inspector struct {
 	transition *redis.Script
 	remove     *redis.Script
 	mark       *redis.Script
+
+	settleGroup *redis.Script
 }
 
 // New returns an inspector over Redis, which it does not close.
 func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
-	return &Inspector{redis: c, log: log, transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark")}
+	return &Inspector{redis: c, log: log, transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark"),
+		settleGroup: store.Script(luaFiles, "settle")}
 }
 
 // wrap gives an error of Redis its code: unavailable when it cannot serve or the
