@@ -19,18 +19,21 @@ var luaFiles embed.FS
 type Inspector struct {
 	redis      redis.UniversalClient
 	log        *slog.Logger
-	rates      *rates
 	transition *redis.Script
 	remove     *redis.Script
 	mark       *redis.Script
+	restore    *redis.Script
+	shed       *redis.Script
 
 	settleGroup *redis.Script
 }
 
 // New returns an inspector over Redis, which it does not close.
 func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
-	return &Inspector{redis: c, log: log, rates: &rates{}, transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark"),
-		settleGroup: store.Script(luaFiles, "settle")}
+	return &Inspector{
+		redis: c, log: log, transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark"),
+		restore: store.Script(luaFiles, "import"), shed: store.Script(luaFiles, "drop"), settleGroup: store.Script(luaFiles, "settle"),
+	}
 }
 
 // wrap gives an error of Redis its code: unavailable when it cannot serve or the

@@ -11,7 +11,6 @@ import (
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
-	"go.uber.org/goleak"
 
 	"legwork/client"
 	"legwork/internal/engine"
@@ -20,8 +19,6 @@ import (
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // rig is an inspector over a Redis of its own, with an engine to make jobs,
 // pools to run them, and asynq's own inspector to compare with.

@@ -19,6 +19,7 @@ type section struct {
 	state jobs.State
 	queue string
 	lanes []*lane
+	at    *lane // that of the job that next returned last
 }
 
 // lane is the part of a section that one shard holds.
@@ -112,6 +113,7 @@ func (s *section) next() (*record, bool) {
 	if first == nil {
 		return nil, false
 	}
+	s.at = first
 	r, at := first.records[0], first.refs[0]
 	first.refs, first.records = first.refs[1:], first.records[1:]
 	first.last = &mark{ID: at.id, Tail: at.tail, Shard: store.ShardNumber(first.shard)}

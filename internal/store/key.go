@@ -5,15 +5,17 @@ import "time"
 // Keys of Legwork's own that belong to no queue. A key of a queue is made by
 // [Keys], so that in a Redis Cluster all keys of one queue share a slot.
 const (
-	KeyQueues        = "asynq:queues"     // SET of queue names
-	KeyWorkers       = "legwork:workers"  // SET of the ids of worker processes
-	KeyWorkerPrefix  = "legwork:worker:"  // STRING per worker process, expires with it
-	KeyShards        = "legwork:shards"   // HASH of queue to number of shards, where there is more than one
-	KeyPulsePrefix   = "legwork:pulse:"   // STRING per process that holds jobs, expires with it
-	KeyIDClaimPrefix = "legwork:id:"      // STRING per caller-chosen id while it is enqueued
-	ChannelCancel    = "legwork:cancel"   // ids of running jobs to cancel
-	ChannelWake      = "legwork:wake"     // "w" and a queue that has jobs, "d" and one whose earliest start has changed
-	ChannelFinished  = "legwork:finished" // prefix; one channel per waiting process
+	KeyQueues        = "asynq:queues"      // SET of queue names
+	KeyWorkers       = "legwork:workers"   // SET of the ids of worker processes
+	KeyWorkerPrefix  = "legwork:worker:"   // STRING per worker process, expires with it
+	KeyShards        = "legwork:shards"    // HASH of queue to number of shards, where there is more than one
+	KeyPulsePrefix   = "legwork:pulse:"    // STRING per process that holds jobs, expires with it
+	KeyIDClaimPrefix = "legwork:id:"       // STRING per caller-chosen id while it is enqueued
+	KeyRetention     = "legwork:retention" // STRING: who looks after the retention of dead letters, expires with its holder
+	KeyLetterLevels  = "legwork:letters"   // HASH of queue to the fill level of its dead letters that was warned of
+	ChannelCancel    = "legwork:cancel"    // ids of running jobs to cancel
+	ChannelWake      = "legwork:wake"      // "w" and a queue that has jobs, "d" and one whose earliest start has changed
+	ChannelFinished  = "legwork:finished"  // prefix; one channel per waiting process
 )
 
 // Fields of a job's hash. The first four are asynq's.

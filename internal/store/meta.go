@@ -62,12 +62,21 @@ func decodeMeta(text string) (Meta, error) {
 // Meta returns the message's own data. A message that another asynq client
 // wrote has none: created is then zero and the timeout is asynq's.
 func (m *Message) Meta() Meta {
-	if text, ok := m.Headers[MetaHeader]; ok {
-		if meta, err := decodeMeta(text); err == nil {
-			return meta
+	meta, _, _ := m.OwnMeta()
+	return meta
+}
+
+// OwnMeta is [Message.Meta], and tells whether the message is Legwork's. The error
+// wraps [ErrCorrupt] when its data are in a form that is not known here; the meta is
+// then as of another client's message.
+func (m *Message) OwnMeta() (meta Meta, ours bool, err error) {
+	text, ours := m.Headers[MetaHeader]
+	if ours {
+		if meta, err = decodeMeta(text); err == nil {
+			return meta, true, nil
 		}
 	}
-	return Meta{Timeout: m.Timeout * 1000, Until: m.Deadline * 1000}
+	return Meta{Timeout: m.Timeout * 1000, Until: m.Deadline * 1000}, ours, err
 }
 
 // SetMeta stores the message's own data in its headers.

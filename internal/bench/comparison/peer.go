@@ -46,7 +46,7 @@ func openPeer(ctx context.Context, url string, s side) (peer, error) {
 	if s.stock {
 		return openStock(url)
 	}
-	return openLegwork(ctx, url, s)
+	return openLegwork(ctx, url, s.retain)
 }
 
 // payload is what a job carries.
