@@ -9,6 +9,11 @@ type Queue struct {
 	Weight           int            `json:"weight" doc:"Share of the workers' attention; 0 when no living worker serves the queue"`
 	States           map[string]int `json:"states" doc:"Number of jobs by state"`
 	OldestPendingAge Duration       `json:"oldest_pending_age" doc:"How long the job next in line has been waiting"`
+	Backlog          int            `json:"backlog" doc:"Jobs that could start now: pending, and scheduled or retry ones that are due"`
+	Throughput       float64        `json:"throughput" doc:"Jobs per second that succeeded or became dead letters, over the last 5 minutes"`
+	Arrivals         float64        `json:"arrivals" doc:"Jobs per second that were enqueued, over the last 5 minutes"`
+	DrainTime        *Duration      `json:"drain_time" nullable:"true" doc:"When the backlog will be worked off, if jobs go on to come in and to end as in the last minute; null when it does not shrink"`
+	DrainReason      string         `json:"drain_reason,omitempty" doc:"Why there is no drain_time"`
 	ProcessedTotal   int64          `json:"processed_total" doc:"Attempts that ended, since the queue exists"`
 	FailedTotal      int64          `json:"failed_total" doc:"Attempts that failed, since the queue exists"`
 }

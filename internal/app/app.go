@@ -46,6 +46,7 @@ type App struct {
 	redis    redis.UniversalClient
 	listener net.Listener // nil without a role that serves HTTP
 	shards   *store.Shards
+	tally    *engine.Tally
 	worker   *worker // nil without the role, and before Run
 	parts    []part
 
@@ -72,6 +73,7 @@ func New(o Options) (*App, error) {
 		return nil, err
 	}
 	a.shards = store.NewShards(a.redis, a.log)
+	a.tally = engine.NewTally(a.redis, a.id, a.log)
 	if a.serves() {
 		if a.listener, err = listen(o.Config.HTTP.Addr); err != nil {
 			return nil, errors.Join(err, a.redis.Close())
@@ -122,8 +124,9 @@ func (a *App) Run(ctx context.Context, ready func()) error {
 
 // compose lists the parts of the process's roles in the order of their start.
 func (a *App) compose(ctx context.Context, failed chan<- error) error {
+	a.parts = append(a.parts, part{"statistics", a.tally.Start, a.tally.Stop})
 	if a.has(configs.RoleScheduler) {
-		h := engine.NewHousekeeper(a.redis, a.log)
+		h := engine.NewHousekeeper(a.redis, a.tally, a.log)
 		a.parts = append(a.parts, part{"scheduler", h.Start, h.Stop})
 	}
 	if a.has(configs.RoleWorker) || a.serves() {
@@ -144,7 +147,7 @@ func (a *App) composeHTTP(failed chan<- error) {
 	catalog := engine.NewCatalog(a.registry, a.redis, a.log)
 	waiters := engine.NewWaiters(a.redis, a.id)
 	eng := engine.New(engine.Options{
-		Redis: a.redis, Catalog: catalog, Shards: a.shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log, FullAt: a.fullAt(),
+		Redis: a.redis, Catalog: catalog, Shards: a.shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log, FullAt: a.fullAt(), Tally: a.tally,
 		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
 	})
 	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspect.New(a.redis, a.log)}, failed)

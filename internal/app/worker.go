@@ -43,7 +43,7 @@ func (a *App) composeWorker(ctx context.Context, failed chan<- error) error {
 		Redis: a.redis, Registry: a.registry, ID: a.id, Pools: w.pools,
 		// A configured 0 means no time at all; to the worker it would mean its default.
 		StopTimeout: max(c.StopTimeout, 1), CancelGrace: max(c.CancelGrace, 1),
-		ResultLimit: int(a.cfg.Jobs.ResultLimit), ZombieLimit: c.ZombieLimit, Plain: behaviours(c.Plain), Log: a.log,
+		ResultLimit: int(a.cfg.Jobs.ResultLimit), ZombieLimit: c.ZombieLimit, Plain: behaviours(c.Plain), Tally: a.tally, Log: a.log,
 	})
 	slots, queues := sumOf(poolsOf(c, nil))
 	w.announcer = engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, slots, queues, w.Unknown, a.log)

@@ -39,6 +39,7 @@ type Engine struct {
 	dir       string           // of private
 	queueName string
 	leftover  bool // the queue is to be removed from a Redis of the caller's
+	tally     *engine.Tally
 	engine    *engine.Engine
 	worker    *engine.Worker
 	waiters   *engine.Waiters
@@ -93,12 +94,16 @@ func (e *Engine) start(ctx context.Context, log *slog.Logger) error {
 	if err := r.Err(); err != nil {
 		return err
 	}
-	e.engine = engine.New(engine.Options{Redis: e.redis, Catalog: engine.NewCatalog(r, e.redis, log), Log: log})
+	e.tally = engine.NewTally(e.redis, uuid.NewString(), log)
+	if err := e.tally.Start(ctx); err != nil {
+		return err
+	}
+	e.engine = engine.New(engine.Options{Redis: e.redis, Catalog: engine.NewCatalog(r, e.redis, log), Tally: e.tally, Log: log})
 	e.inspector = inspect.New(e.redis, log)
 	e.waiters = engine.NewWaiters(e.redis, uuid.NewString())
 	e.waiters.Start(ctx)
 	e.worker = engine.NewWorker(engine.WorkerOptions{
-		Redis: e.redis, Registry: r, Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{e.queueName: 1}, Concurrency: perCPU * runtime.GOMAXPROCS(0)}}, Log: log,
+		Redis: e.redis, Registry: r, Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{e.queueName: 1}, Concurrency: perCPU * runtime.GOMAXPROCS(0)}}, Tally: e.tally, Log: log,
 	})
 	return e.worker.Start(ctx)
 }
@@ -116,6 +121,9 @@ func (e *Engine) Close() error {
 	}
 	if e.engine != nil {
 		e.engine.Stop()
+	}
+	if e.tally != nil {
+		errs = append(errs, e.tally.Stop(ctx))
 	}
 	if e.redis != nil {
 		if e.leftover && e.engine != nil {

@@ -29,6 +29,7 @@ type acker struct {
 	holdings *holdings
 	log      *slog.Logger
 	wrong    *complaints
+	tally    *Tally
 	tell     func(queue, id string, f *failed, to jobs.State) // of failed attempts
 	room     chan struct{}                                    // one token for each job in hand
 	wake     chan struct{}                                    // buffered; something waits
@@ -42,9 +43,9 @@ type acker struct {
 	closed  bool            // guarded by mu
 }
 
-func newAcker(c redis.UniversalClient, holder string, h *holdings, wrong *complaints, log *slog.Logger) *acker {
+func newAcker(c redis.UniversalClient, holder string, h *holdings, wrong *complaints, tally *Tally, log *slog.Logger) *acker {
 	return &acker{
-		ender: newEnder(c, holder), holdings: h, log: log, wrong: wrong, stuck: map[string]bool{},
+		ender: newEnder(c, holder), holdings: h, log: log, wrong: wrong, tally: tally, stuck: map[string]bool{},
 		room: make(chan struct{}, ackMax), wake: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 }
@@ -116,6 +117,7 @@ func (a *acker) try(lot []*ending) []*ending {
 	ctx, cancel := context.WithTimeout(context.Background(), ackTryMax)
 	defer cancel()
 	a.ender.write(ctx, lot)
+	now := time.Now()
 	var left []*ending
 	for _, j := range lot {
 		j.tries++
@@ -123,7 +125,7 @@ func (a *acker) try(lot []*ending) []*ending {
 			left = append(left, j)
 			continue
 		}
-		a.settle(j)
+		a.settle(j, now)
 		<-a.room
 	}
 	return left
@@ -136,10 +138,11 @@ func (j *ending) again() bool {
 }
 
 // settle concludes a job that has ended, or that cannot be.
-func (a *acker) settle(j *ending) {
+func (a *acker) settle(j *ending, now time.Time) {
 	a.holdings.drop(j.holding)
 	switch {
 	case j.err == nil, j.tries > 1 && errors.Is(j.err, errNotActive): // or an earlier try had arrived
+		a.tally.ended(j.outcome.tallied, j.to, now)
 		a.tell(j.queue, j.id, j.failed, j.to)
 		if j.then != nil {
 			j.then()

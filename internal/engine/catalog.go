@@ -119,6 +119,16 @@ func (c *Catalog) Weights(ctx context.Context) map[string]int {
 	return out
 }
 
+// Capacity returns the number of living worker processes and how many jobs they can
+// run at once.
+func (c *Catalog) Capacity(ctx context.Context) (workers, slots int) {
+	v, _ := c.current(ctx, catalogFresh)
+	for _, w := range v.workers {
+		slots += w.Concurrency
+	}
+	return len(v.workers), slots
+}
+
 func (c *Catalog) unknown(name string, v *view) error {
 	known := slices.Collect(maps.Keys(v.types))
 	for _, t := range c.own.Types() {

@@ -32,6 +32,9 @@ type Options struct {
 	// FullAt is the share of Redis' maxmemory, in percent, from which on new jobs
 	// are refused as unavailable. Defaults to FullAtDefault; negative never refuses.
 	FullAt int
+	// Tally counts the jobs that are stored; the engine neither starts nor stops it.
+	// Defaults to nil: nothing is counted.
+	Tally *Tally
 	// Log receives warnings. Defaults to slog.Default().
 	Log *slog.Logger
 }
@@ -46,6 +49,7 @@ type Engine struct {
 	spread   *spread
 	singles  *coalescer[*entry]
 	fullness *fullness
+	tally    *Tally
 	log      *slog.Logger
 }
 
@@ -72,7 +76,7 @@ func New(o Options) *Engine {
 	e := &Engine{
 		catalog: o.Catalog, limits: o.Limits.withDefaults(), timeout: o.RequestTimeout, log: o.Log,
 		writer: w, claims: claims{o.Redis}, spread: &spread{shards: o.Shards}, singles: newCoalescer(w.write, o.RequestTimeout),
-		fullness: newFullness(o.Redis, o.FullAt, o.Log),
+		fullness: newFullness(o.Redis, o.FullAt, o.Log), tally: o.Tally,
 	}
 	e.singles.start(coalesceWrites)
 	e.fullness.start()
@@ -103,6 +107,7 @@ func (e *Engine) Enqueue(ctx context.Context, r client.Enqueue, waiter string) (
 	if err := enqueueError(en, e.storeOne(ctx, en, began)); err != nil {
 		return nil, err
 	}
+	e.tally.enqueued(en.msg)
 	return receipt(en), nil
 }
 
@@ -145,6 +150,7 @@ func (e *Engine) EnqueueBatch(ctx context.Context, requests []*client.Enqueue) [
 			results[at[n]].Err = err
 			continue
 		}
+		e.tally.enqueued(en.msg)
 		results[at[n]].Receipt = receipt(en)
 	}
 	return results

@@ -408,7 +408,7 @@ func TestHousekeeperCountsFailures(t *testing.T) {
 	inst.Client.HSet(ctx, k.Task(id), store.FieldState, "active")
 	inst.Client.HSet(ctx, k.Holders(), id, "somebody-dead 1")
 	inst.Client.Set(ctx, k.Started("somebody-dead"), 1, 0)
-	h := engine.NewHousekeeper(inst.Client, slog.New(slog.DiscardHandler))
+	h := engine.NewHousekeeper(inst.Client, nil, slog.New(slog.DiscardHandler))
 	if err := h.Start(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -212,7 +212,7 @@ func TestHousekeeperTendsEveryQueue(t *testing.T) {
 	k := store.KeysOf("lonely")
 	inst.Client.HSet(t.Context(), k.Task("old"), store.FieldMessage, "x", store.FieldState, "completed")
 	inst.Client.ZAdd(t.Context(), k.Completed(), redisZ(1, "old"))
-	h := engine.NewHousekeeper(inst.Client, slog.New(slog.DiscardHandler))
+	h := engine.NewHousekeeper(inst.Client, nil, slog.New(slog.DiscardHandler))
 	if err := h.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

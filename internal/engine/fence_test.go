@@ -114,7 +114,7 @@ func (l *late) Eval(ctx context.Context, script string, keys []string, args ...a
 }
 
 func (l *late) delay(keys []string, cmd *redis.Cmd) *redis.Cmd {
-	if answer, _ := cmd.Val().([]any); len(answer) == 4 && strings.HasSuffix(keys[0], ":pending") {
+	if answer, _ := cmd.Val().([]any); len(answer) == 5 && strings.HasSuffix(keys[0], ":pending") {
 		l.once.Do(func() {
 			close(l.took)
 			<-l.release

@@ -17,6 +17,7 @@ type holding struct {
 	id, queue string
 	token     int64  // grows with each take of a job; 0 when asynq's own script took it
 	raw       string // the message; "" without a token
+	pending   int64  // since when it could have been started, Unix nanoseconds; 0: nobody knows
 
 	cancel    context.CancelCauseFunc // of the handler's context; nil while none runs
 	returned  chan struct{}           // closed when the handler has returned; made when somebody waits

@@ -26,6 +26,7 @@ const (
 // idempotent.
 type Housekeeper struct {
 	redis      redis.UniversalClient
+	tally      *Tally
 	log        *slog.Logger
 	complaints *complaints
 	forward    *redis.Script
@@ -37,9 +38,10 @@ type Housekeeper struct {
 	failed *failures // guarded by mu; attempts whose processes died
 }
 
-// NewHousekeeper returns a housekeeper that is not running yet.
-func NewHousekeeper(c redis.UniversalClient, log *slog.Logger) *Housekeeper {
-	return &Housekeeper{redis: c, log: log, complaints: newComplaints(c, log), forward: store.Script(luaFiles, "forward"), expire: store.Script(luaFiles, "expire")}
+// NewHousekeeper returns a housekeeper that is not running yet. The tally, which may
+// be nil, counts the attempts of dead processes.
+func NewHousekeeper(c redis.UniversalClient, tally *Tally, log *slog.Logger) *Housekeeper {
+	return &Housekeeper{redis: c, tally: tally, log: log, complaints: newComplaints(c, log), forward: store.Script(luaFiles, "forward"), expire: store.Script(luaFiles, "expire")}
 }
 
 // Start runs until Stop.
@@ -54,7 +56,7 @@ func (h *Housekeeper) Start(ctx context.Context) error {
 	h.failed = newFailures(h.redis, uuid.NewString(), h.log)
 	h.failed.start()
 	reaper := newReaper(h.redis, h.queues, h.complaints, h.log)
-	reaper.tell = h.failed.hear
+	reaper.tell, reaper.tally = h.failed.hear, h.tally
 	h.done.Go(func() { reaper.run(ctx) })
 	return nil
 }

@@ -97,7 +97,7 @@ func newHub(w *Worker, holder string) *hub {
 	}
 	h.forwarder = newForwarder(w.Redis, h)
 	h.reaper = newReaper(w.Redis, func(context.Context) ([]string, error) { return h.queues(), nil }, w.wrong, w.Log)
-	h.reaper.self = holder
+	h.reaper.self, h.reaper.tally = holder, w.Tally
 	h.reaper.knows = func(queue, id string) bool { return w.holdings.find(queue, id) != nil || h.buffers(queue, id) }
 	return h
 }

@@ -26,6 +26,7 @@ type outcome struct {
 	waiter  string          // process to tell that the job has ended
 	failure *verdictError   // of a failed run
 	failed  *failed         // likewise
+	tallied tallied         // what to count its end by
 }
 
 // stored returns what to keep of a completed job: its result, the reason why it

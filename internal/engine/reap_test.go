@@ -166,7 +166,7 @@ func (d *deaf) Eval(ctx context.Context, script string, keys []string, args ...a
 
 func (d *deaf) lose(keys []string, cmd *redis.Cmd) *redis.Cmd {
 	answer, _ := cmd.Val().([]any)
-	if len(answer) == 4 && strings.HasSuffix(keys[0], ":pending") && d.lost.CompareAndSwap(false, true) {
+	if len(answer) == 5 && strings.HasSuffix(keys[0], ":pending") && d.lost.CompareAndSwap(false, true) {
 		cmd.SetErr(io.ErrUnexpectedEOF)
 	}
 	return cmd

@@ -42,6 +42,7 @@ type reaper struct {
 	reap   *redis.Script
 	log    *slog.Logger
 	wrong  *complaints
+	tally  *Tally         // may be nil
 	silent map[string]int // looks in a row without a pulse, by process
 
 	// self is this process, and knows reports whether it has a job in hand. A job
@@ -255,6 +256,7 @@ func (r *reaper) take(ctx context.Context, j held) error {
 	n, err := r.reap.Run(ctx, r.redis, keys, j.id, j.claim, j.raw, string(to), message,
 		now.Unix(), now.UnixNano(), j.queue, store.ChannelWake, crashes, k.Prefix(), kind, fingerprint, record).Int()
 	if err == nil && n == 1 {
+		r.tally.reaped(j, to, message, now)
 		r.log.Warn("job taken from a process that does not run it any more", "job", j.id, "queue", j.queue, "process", j.holder, "started", j.started, "now", to)
 		if r.tell != nil {
 			r.tell(j.queue, j.id, lost, to)

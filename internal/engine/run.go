@@ -31,6 +31,7 @@ type run struct {
 	msg      store.Message // id, type, payload and headers only
 	meta     store.Meta
 	held     *holding
+	series   *series // where its end counts; nil: nowhere
 	progress progress
 
 	base   *slog.Logger
@@ -52,6 +53,7 @@ func (w *Worker) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) er
 	defer cancel(nil)
 	conclude := func(result json.RawMessage, err error) error {
 		out, err := w.conclude(ctx, r, result, err)
+		out.tallied = r.tallied()
 		zombie, awaited := w.holdings.finish(r.held, out)
 		if zombie {
 			r.log().WarnContext(ctx, "handler that ignored its context has returned", "error", err)
@@ -106,7 +108,17 @@ func (w *Worker) begin(r *run, h *hand) (context.Context, context.CancelCauseFun
 	ctx, cancel := context.WithCancelCause(timed)
 	r.held = w.holdings.begin(r.id, r.queue, h.name, end, cancel)
 	w.marks.note(r.queue, r.held.token)
+	r.series = w.Tally.started(r.msg.Type, r.queue, now, r.held.pending)
 	return ctx, func(err error) { cancel(err); stop() }, err
+}
+
+// tallied is what the end of the run counts by, now that its handler has returned.
+func (r *run) tallied() tallied {
+	if r.series == nil {
+		return tallied{}
+	}
+	now := time.Now()
+	return tallied{series: r.series, at: now, took: now.Sub(r.began)}
 }
 
 // timeoutError is the cause with which a handler's context ends after its timeout.

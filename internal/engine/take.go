@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"legwork/internal/store"
@@ -208,16 +209,16 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 		return nil, 0, err
 	}
 	left, token, ok := int64(0), int64(0), false
-	if len(reply) >= 2 && len(reply)%2 == 0 {
+	if len(reply) >= 2 && (len(reply)-2)%3 == 0 {
 		left, ok = reply[0].(int64)
 		token, _ = reply[1].(int64)
 	}
 	if !ok {
 		return nil, 0, errors.New("the take script gave an answer of the wrong shape")
 	}
-	got := make([]taken, 0, len(reply)/2-1)
+	got := make([]taken, 0, len(reply)/3)
 	var dead []*ending
-	for i := 2; i < len(reply); i += 2 {
+	for i := 2; i < len(reply); i += 3 {
 		id, _ := reply[i].(string)
 		msg, _ := reply[i+1].(string)
 		if msg == "" {
@@ -225,7 +226,9 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 			continue
 		}
 		token++
+		since, _ := reply[i+2].(string)
 		j := &holding{id: id, queue: l.queue, token: token, raw: msg}
+		j.pending, _ = strconv.ParseInt(since, 10, 64)
 		if !store.Bears(msg, id, l.queue) {
 			dead = append(dead, &ending{holding: j, to: jobs.StateArchived, due: unixFraction(at.t), message: msg})
 			continue

@@ -61,6 +61,10 @@ type WorkerOptions struct {
 	// same time; with more, the worker fails. Defaults to the number of slots of
 	// all pools: then none is left to run anything.
 	ZombieLimit int
+	// Tally counts what happens to jobs; the worker neither starts nor stops it. Ends
+	// that Acknowledge leaves to asynq are not counted. Defaults to nil: nothing is
+	// counted.
+	Tally *Tally
 	// Plain lists what is left to asynq as it is. Defaults to nothing.
 	Plain []Behaviour
 	// Log receives the jobs' own lines and the worker's. Defaults to slog.Default().
@@ -144,7 +148,7 @@ func NewWorker(o WorkerOptions) *Worker {
 	})
 	w.effects = newEffects(w.Redis, holder, w.holdings)
 	w.marks = newMarks(w.Redis, holder, w.vital, w.Log)
-	w.acker = newAcker(w.Redis, holder, w.holdings, w.wrong, w.Log)
+	w.acker = newAcker(w.Redis, holder, w.holdings, w.wrong, w.Tally, w.Log)
 	w.failures = newFailures(w.Redis, holder, w.Log)
 	w.onFailure = w.failures.note
 	w.acker.tell, w.hub.reaper.tell = w.tellFailure, w.tellFailure

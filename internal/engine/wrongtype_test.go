@@ -259,7 +259,7 @@ func TestHousekeeperMeetsAnotherType(t *testing.T) {
 	ids := []string{r.post(client.Enqueue{Type: "test.ok", Queue: lane, Delay: delay}), r.post(client.Enqueue{Type: "test.ok", Queue: other, Delay: delay})}
 	k := store.KeysOf(lane)
 	plant(t, inst, k.Retry())
-	h := engine.NewHousekeeper(inst.Client, slog.New(slog.NewTextHandler(&log, nil)))
+	h := engine.NewHousekeeper(inst.Client, nil, slog.New(slog.NewTextHandler(&log, nil)))
 	if err := h.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

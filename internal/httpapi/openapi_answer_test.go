@@ -119,6 +119,8 @@ func TestOpenAPIAnswers(t *testing.T) {
 	check("GET", "/v1/queues/default", "/v1/queues/{name}", "", 200)
 	check("POST", "/v1/queues/default/resume", "/v1/queues/{name}/resume", "", 200)
 	check("POST", "/v1/queues/none/pause", "/v1/queues/{name}/pause", "", 404)
+	check("GET", "/v1/stats?by=type", "/v1/stats", "", 200)
+	check("GET", "/v1/stats?step=2m", "/v1/stats", "", 422)
 	check("GET", "/v1/types", "/v1/types", "", 200)
 	check("GET", "/v1/types/test.person", "/v1/types/{type}", "", 200)
 	check("POST", "/v1/jobs", "/v1/jobs", `{"type":"test.ok"}`, 200, "Prefer", "wait=20")

@@ -31,8 +31,8 @@ func TestQueues(t *testing.T) {
 	r.enqueue(`{"type":"test.ok","queue":"work"}`)
 	r.enqueue(`{"type":"test.ok","queue":"work","delay":"1h"}`)
 	want := []client.Queue{
-		{Name: "default", Weight: 1, States: map[string]int{"active": 0, "pending": 0, "scheduled": 0, "retry": 0, "archived": 0, "completed": 0}},
-		{Name: "work", States: map[string]int{"active": 0, "pending": 1, "scheduled": 1, "retry": 1, "archived": 1, "completed": 3}, ProcessedTotal: 5, FailedTotal: 2},
+		{Name: "default", Weight: 1, States: map[string]int{"active": 0, "pending": 0, "scheduled": 0, "retry": 0, "archived": 0, "completed": 0}, DrainTime: new(client.Duration)},
+		{Name: "work", States: map[string]int{"active": 0, "pending": 1, "scheduled": 1, "retry": 1, "archived": 1, "completed": 3}, Backlog: 1, DrainReason: "no job of the queue has ended in the last minute", ProcessedTotal: 5, FailedTotal: 2},
 	}
 	var got client.QueueList
 	eventually(t, func() bool {

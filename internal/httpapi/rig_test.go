@@ -42,6 +42,7 @@ type rig struct {
 	t       testing.TB
 	inst    storetest.Instance
 	reg     *jobs.Registry
+	tally   *engine.Tally // to be flushed
 	engine  *engine.Engine
 	inspect *inspect.Inspector
 	waiters *engine.Waiters
@@ -65,7 +66,8 @@ func newRig(t testing.TB, inst storetest.Instance, register func(*jobs.Registry)
 	}
 	log := slog.New(slog.NewTextHandler(r.log, nil))
 	catalog := engine.NewCatalog(r.reg, inst.Client, log)
-	r.engine = engine.New(engine.Options{Redis: inst.Client, Catalog: catalog, Log: log})
+	r.tally = engine.NewTally(inst.Client, "api-under-test", log)
+	r.engine = engine.New(engine.Options{Redis: inst.Client, Catalog: catalog, Tally: r.tally, Log: log})
 	r.inspect = inspect.New(inst.Client, log)
 	r.waiters = engine.NewWaiters(inst.Client, "api-under-test")
 	r.waiters.Start(context.Background())
@@ -124,7 +126,7 @@ func (r *rig) pool(queues ...string) (stop func()) {
 		weights[q] = 1
 	}
 	p := engine.NewWorker(engine.WorkerOptions{
-		Redis: r.inst.Client, Registry: r.reg, Pools: []engine.PoolOptions{{Name: "main", Queues: weights, Concurrency: 20}},
+		Redis: r.inst.Client, Registry: r.reg, Pools: []engine.PoolOptions{{Name: "main", Queues: weights, Concurrency: 20}}, Tally: r.tally,
 		StopTimeout: 200 * time.Millisecond, CancelGrace: time.Second, Log: slog.New(slog.DiscardHandler),
 	})
 	if err := p.Start(context.Background()); err != nil {

@@ -54,6 +54,7 @@ func New(o Options) http.Handler {
 	s.registerJobs(api)
 	s.registerQueues(api)
 	s.registerFailures(api)
+	s.registerStats(api)
 	s.registerTypes(api)
 	s.registerHealth(api)
 	describeProblems(api.OpenAPI())

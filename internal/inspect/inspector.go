@@ -19,6 +19,7 @@ var luaFiles embed.FS
 type Inspector struct {
 	redis      redis.UniversalClient
 	log        *slog.Logger
+	rates      *rates
 	transition *redis.Script
 	remove     *redis.Script
 	mark       *redis.Script
@@ -31,7 +32,8 @@ type Inspector struct {
 // New returns an inspector over Redis, which it does not close.
 func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
 	return &Inspector{
-		redis: c, log: log, transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark"),
+		redis: c, log: log, rates: &rates{},
+		transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark"),
 		restore: store.Script(luaFiles, "import"), shed: store.Script(luaFiles, "drop"), settleGroup: store.Script(luaFiles, "settle"),
 	}
 }

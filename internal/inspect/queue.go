@@ -16,7 +16,7 @@ import (
 )
 
 // Queues returns every queue by name: those that hold or held jobs, and those
-// that the given weights name. Cost: two round trips. The error is a
+// that the given weights name. Cost: two round trips, and a third one once a second. The error is a
 // *[jobs.Error]: unavailable.
 func (i *Inspector) Queues(ctx context.Context, weights map[string]int) ([]client.Queue, error) {
 	shards, err := i.shards(ctx)
@@ -114,6 +114,7 @@ func (i *Inspector) shardsOf(ctx context.Context, name string, weights map[strin
 // queueReads are the commands that make the picture of one shard.
 type queueReads struct {
 	sizes             map[jobs.State]*redis.IntCmd
+	due               [2]*redis.IntCmd // scheduled and retry
 	paused            *redis.IntCmd
 	oldest            *redis.StringCmd
 	processed, failed *redis.StringCmd
@@ -141,12 +142,17 @@ func (i *Inspector) queues(ctx context.Context, shards map[string][]string, weig
 	if err := exec(ctx, pipe); err != nil {
 		return nil, wrap("read the queues", err)
 	}
+	rates, err := i.ratesOf(ctx)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]client.Queue, 0, len(shards))
 	for _, name := range slices.Sorted(maps.Keys(shards)) {
 		q := client.Queue{Name: name, Weight: weights[name], States: map[string]int{}}
 		for _, s := range shards[name] {
 			reads[s].addTo(&q)
 		}
+		rates[name].tell(&q)
 		out = append(out, q)
 	}
 	return out, nil
@@ -161,6 +167,8 @@ func readQueue(ctx context.Context, pipe redis.Pipeliner, k store.Keys) *queueRe
 			r.sizes[s] = pipe.ZCard(ctx, k.State(string(s)))
 		}
 	}
+	now := strconv.FormatInt(time.Now().Unix(), 10)
+	r.due = [2]*redis.IntCmd{pipe.ZCount(ctx, k.Scheduled(), "-inf", now), pipe.ZCount(ctx, k.Retry(), "-inf", now)}
 	r.paused = pipe.Exists(ctx, k.Paused())
 	r.oldest = pipe.LIndex(ctx, k.Pending(), -1)
 	r.processed = pipe.Get(ctx, k.Processed())
@@ -175,6 +183,7 @@ func (r *queueReads) addTo(q *client.Queue) {
 	for s, cmd := range r.sizes {
 		q.States[string(s)] += int(cmd.Val())
 	}
+	q.Backlog += int(r.sizes[jobs.StatePending].Val() + r.due[0].Val() + r.due[1].Val())
 	processed, _ := r.processed.Int64()
 	failed, _ := r.failed.Int64()
 	q.ProcessedTotal += processed

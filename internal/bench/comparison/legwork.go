@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
@@ -30,15 +31,16 @@ type legwork struct {
 	redis    redis.UniversalClient
 	registry *jobs.Registry
 	engine   *engine.Engine
+	tally    *engine.Tally // nil: nothing is counted
 	worker   *engine.Worker
 	work     work // set before the worker starts
 	slack    []byte
 }
 
-func openLegwork(ctx context.Context, url string, retain bool) (*legwork, error) {
+func openLegwork(ctx context.Context, url string, s side) (*legwork, error) {
 	l := &legwork{registry: jobs.NewRegistry(), slack: slack.Hold(serveSlack)}
 	o := jobs.Options{Queue: queue, Timeout: time.Minute, Retention: jobs.NoRetention}
-	if retain {
+	if s.retain {
 		o.Retention = jobs.RetentionDefault
 	}
 	jobs.Handle(l.registry, jobType, func(ctx context.Context, in payload) (struct{}, error) {
@@ -55,7 +57,13 @@ func openLegwork(ctx context.Context, url string, retain bool) (*legwork, error)
 	if err := store.WaitReady(ctx, l.redis, slog.Default(), readyTimeout); err != nil {
 		return nil, errors.Join(err, l.redis.Close())
 	}
-	l.engine = engine.New(engine.Options{Redis: l.redis, Catalog: engine.NewCatalog(l.registry, l.redis, slog.Default())})
+	if !s.uncounted {
+		l.tally = engine.NewTally(l.redis, uuid.NewString(), slog.Default())
+		if err := l.tally.Start(ctx); err != nil {
+			return nil, errors.Join(err, l.redis.Close())
+		}
+	}
+	l.engine = engine.New(engine.Options{Redis: l.redis, Catalog: engine.NewCatalog(l.registry, l.redis, slog.Default()), Tally: l.tally})
 	return l, nil
 }
 
@@ -91,7 +99,7 @@ func (l *legwork) fill(ctx context.Context, n int, at time.Time) error {
 func (l *legwork) start(ctx context.Context, w work) error {
 	l.work = w
 	l.worker = engine.NewWorker(engine.WorkerOptions{
-		Redis: l.redis, Registry: l.registry,
+		Redis: l.redis, Registry: l.registry, Tally: l.tally,
 		Pools: []engine.PoolOptions{{Name: "main", Queues: weights(w.queues), Concurrency: w.concurrency}},
 	})
 	return l.worker.Start(ctx)
@@ -107,7 +115,11 @@ func (l *legwork) stop(ctx context.Context) error {
 func (l *legwork) close() error {
 	l.engine.Stop()
 	defer runtime.KeepAlive(l.slack)
-	return l.redis.Close()
+	var err error
+	if l.tally != nil {
+		err = l.tally.Stop(context.Background())
+	}
+	return errors.Join(err, l.redis.Close())
 }
 
 // weights gives every queue the same weight.

@@ -46,7 +46,7 @@ func openPeer(ctx context.Context, url string, s side) (peer, error) {
 	if s.stock {
 		return openStock(url)
 	}
-	return openLegwork(ctx, url, s.retain)
+	return openLegwork(ctx, url, s)
 }
 
 // payload is what a job carries.

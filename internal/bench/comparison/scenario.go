@@ -31,6 +31,7 @@ type side struct {
 	peer        bool // Legwork's figures are compared with the best of such sides
 	concurrency int
 	retain      bool // Legwork keeps completed jobs for its default time
+	uncounted   bool // Legwork keeps no statistics
 }
 
 // measures are what a half round came to, by the names of the metrics.
@@ -69,5 +70,5 @@ func (h half) span(d time.Duration) time.Duration {
 
 // scenarios returns all of them.
 func scenarios() []scenario {
-	return []scenario{drain(), enqueue(), pickup(), idle(), lateness(), due(), stop(), memory(), sleeping()}
+	return []scenario{drain(), enqueue(), pickup(), idle(), lateness(), due(), stop(), memory(), sleeping(), counting()}
 }

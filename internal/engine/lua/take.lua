@@ -5,9 +5,9 @@
 -- Uses index.lua.
 -- ARGV: 1 end of the lease (Unix s), 2 what the queue's keys begin with, 3 most jobs to take,
 --       4 this process, 5 now (Unix s)
--- Returns the number of jobs left, the token before the first one's, then id and
--- message of each job taken, the oldest first: their tokens count up by one. A
--- paused queue counts as empty. An id without a message is dropped: its job was
+-- Returns the number of jobs left, the token before the first one's, then id, message
+-- and time since when it is pending (Unix ns, or "") of each job taken, the oldest
+-- first: their tokens count up by one. A paused queue counts as empty. An id without a message is dropped: its job was
 -- deleted. An id whose key is of another type, or whose message is empty, becomes
 -- a dead letter for people to look at, and comes last with the message "".
 -- Cost: O(taken * log lease).
@@ -33,8 +33,9 @@ local out, held, leases, claims, dead = {0, token}, {}, {}, {}, {}
 local prefix, me, n = ARGV[2] .. "t:", ARGV[4] .. " ", 0
 for _, id in ipairs(ids) do
 	local key = prefix .. id
-	local msg = redis.pcall("HGET", key, "msg")
-	if type(msg) == "table" or msg == "" then
+	local body = redis.pcall("HMGET", key, "msg", "pending_since")
+	local msg = body[1]
+	if body.err or msg == "" then
 		redis.call("ZADD", KEYS[6], ARGV[5], id)
 		index(ARGV[2], id, key, "archived", ARGV[5], "", "")
 		dead[#dead + 1] = id
@@ -44,7 +45,7 @@ for _, id in ipairs(ids) do
 		held[n] = id
 		leases[2 * n - 1], leases[2 * n] = ARGV[1], id
 		claims[2 * n - 1], claims[2 * n] = id, me .. (token + n)
-		out[2 * n + 1], out[2 * n + 2] = id, msg
+		out[3 * n], out[3 * n + 1], out[3 * n + 2] = id, msg, body[2] or ""
 	end
 end
 if n > 0 then
@@ -53,7 +54,7 @@ if n > 0 then
 	redis.call("HSET", KEYS[7], unpack(claims))
 end
 for _, id in ipairs(dead) do
-	out[#out + 1], out[#out + 2] = id, ""
+	out[#out + 1], out[#out + 2], out[#out + 3] = id, "", ""
 end
 out[1] = redis.call("LLEN", KEYS[1])
 return out
