@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -326,4 +327,28 @@ func TestLatency(t *testing.T) {
 	r := examine(t, c)
 	want(t, r, doctor.CodeLatency, doctor.LevelWarn, "p50")
 	want(t, r, doctor.CodeClock, doctor.LevelOK, "")
+}
+
+// pausing is a client one of whose calls of TIME takes long, after those by which the
+// clocks are compared.
+type pausing struct {
+	redis.UniversalClient
+	calls *atomic.Int64
+}
+
+func (p pausing) Time(ctx context.Context) *redis.TimeCmd {
+	if p.calls.Add(1) == 50 {
+		time.Sleep(60 * time.Millisecond)
+	}
+	return p.UniversalClient.Time(ctx)
+}
+
+// Promise: one pause, of this machine or of Redis, is no warning of slow calls.
+func TestOnePauseIsNoFinding(t *testing.T) {
+	t.Parallel()
+	c := pausing{open(t, store.Options{URL: storetest.Redis(t).URL}), new(atomic.Int64)}
+	want(t, examine(t, c), doctor.CodeLatency, doctor.LevelOK, "of 100 calls")
+	if n := c.calls.Load(); n < 200 {
+		t.Errorf("%d calls: the pause was not met", n)
+	}
 }
