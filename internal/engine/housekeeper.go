@@ -21,8 +21,8 @@ const (
 
 // Housekeeper is the scheduler role's care for every queue, also those that no
 // living worker serves: jobs whose time has come become pending, completed jobs
-// whose retention has passed are deleted, and jobs of dead processes are given
-// to others. Any number of them may run against one Redis: each step is atomic and
+// whose retention has passed are deleted, jobs of dead processes are given to others,
+// and the indexes are mended. Any number of them may run against one Redis: each step is atomic and
 // idempotent.
 type Housekeeper struct {
 	redis      redis.UniversalClient
@@ -58,6 +58,7 @@ func (h *Housekeeper) Start(ctx context.Context) error {
 	reaper := newReaper(h.redis, h.queues, h.complaints, h.log)
 	reaper.tell, reaper.tally = h.failed.hear, h.tally
 	h.done.Go(func() { reaper.run(ctx) })
+	h.done.Go(func() { newReindexer(h.redis, h.queues, h.complaints, h.log).run(ctx) })
 	return nil
 }
 

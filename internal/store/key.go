@@ -113,8 +113,11 @@ const (
 // given type or fingerprint, with the scores of the state's own set. lua/index.lua
 // keeps it. A script of another asynq client may have moved a job since.
 func (k Keys) Index(state, kind, value string) string {
-	return k.prefix + "lw_by:" + state + ":" + kind + ":" + value
+	return k.IndexNamed(state + ":" + kind + ":" + value)
 }
+
+// IndexNamed is the index of a name in [Keys.Indexes].
+func (k Keys) IndexNamed(name string) string { return k.prefix + "lw_by:" + name }
 
 // Indexes is the SET of what indexes there are: "<state>:<kind>:<value>".
 func (k Keys) Indexes() string { return k.prefix + "lw_indexes" }
