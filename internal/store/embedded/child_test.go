@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"legwork/internal/store/embedded"
 )
 
@@ -80,6 +82,7 @@ func TestChildAfterKill(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	written(t, c)
 	if err := other.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +91,23 @@ func TestChildAfterKill(t *testing.T) {
 	if n, err := c.LLen(t.Context(), "list").Result(); n != 100 {
 		t.Errorf("found %d of 100, %v", n, err)
 	}
+}
+
+// written waits until Redis has handed all to the operating system. While it syncs
+// what was before, which a busy disk draws out, it may put that off by two seconds.
+func written(t *testing.T, c redis.UniversalClient) {
+	t.Helper()
+	for range 500 {
+		info, err := c.Info(t.Context(), "persistence").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(info, "aof_buffer_length:0\r\n") {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("the append-only file is not written")
 }
 
 // A server that dies is told, with the reason; Stop still gives the directory
