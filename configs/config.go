@@ -33,14 +33,15 @@ const (
 // Config is the whole configuration. The doc tags describe the fields,
 // [Default] has their defaults. A Config holds secrets: print [Config.Redacted].
 type Config struct {
-	Roles    []string `yaml:"roles" env:"ROLES" doc:"what this process does: api, worker, scheduler, dashboard"`
-	HTTP     HTTP     `yaml:"http" envPrefix:"HTTP_"`
-	Redis    Redis    `yaml:"redis" envPrefix:"REDIS_"`
-	Worker   Worker   `yaml:"worker" envPrefix:"WORKER_"`
-	Jobs     Jobs     `yaml:"jobs" envPrefix:"JOBS_"`
-	Handlers Handlers `yaml:"handlers" envPrefix:"HANDLERS_"`
-	Memory   Memory   `yaml:"memory" envPrefix:"MEMORY_"`
-	Log      Log      `yaml:"log" envPrefix:"LOG_"`
+	Roles       []string    `yaml:"roles" env:"ROLES" doc:"what this process does: api, worker, scheduler, dashboard"`
+	HTTP        HTTP        `yaml:"http" envPrefix:"HTTP_"`
+	Redis       Redis       `yaml:"redis" envPrefix:"REDIS_"`
+	Worker      Worker      `yaml:"worker" envPrefix:"WORKER_"`
+	Jobs        Jobs        `yaml:"jobs" envPrefix:"JOBS_"`
+	DeadLetters DeadLetters `yaml:"dead_letters" envPrefix:"DEAD_LETTERS_"`
+	Handlers    Handlers    `yaml:"handlers" envPrefix:"HANDLERS_"`
+	Memory      Memory      `yaml:"memory" envPrefix:"MEMORY_"`
+	Log         Log         `yaml:"log" envPrefix:"LOG_"`
 }
 
 // HTTP configures the server of the API and the dashboard.

@@ -154,6 +154,7 @@ func (l *loader) list(f field, node ast.Node) {
 	}
 	o := origin{at: positionOf(node), parts: map[string]position{}}
 	var words []string
+	var numbers []int
 	var prefixes []netip.Prefix
 	for i, element := range sequence.Values {
 		part := fmt.Sprintf("[%d]", i)
@@ -161,6 +162,8 @@ func (l *loader) list(f field, node ast.Node) {
 		switch v, _ := l.scalar(f, part, element, f.typ.Elem()); v := v.(type) {
 		case string:
 			words = append(words, v)
+		case int:
+			numbers = append(numbers, v)
 		case netip.Prefix:
 			prefixes = append(prefixes, v)
 		}
@@ -168,6 +171,8 @@ func (l *loader) list(f field, node ast.Node) {
 	switch f.typ {
 	case reflect.TypeFor[[]string]():
 		l.set(f, words, o)
+	case reflect.TypeFor[[]int]():
+		l.set(f, numbers, o)
 	default:
 		l.set(f, prefixes, o)
 	}

@@ -38,6 +38,11 @@ func Default() Config {
 			ResultLimit:  256 * KiB,
 			BatchLimit:   10_000,
 		},
+		DeadLetters: DeadLetters{
+			Archive:          true,
+			ArchiveFileLimit: 64 * MiB,
+			WarnAt:           []int{1_000, 10_000, 100_000},
+		},
 		Handlers: Handlers{
 			HTTPRequest:    HTTPRequest{ResponseLimit: 1 * MiB, Timeout: 30 * time.Second},
 			EmailSend:      EmailSend{Port: 587, TLS: "starttls", Timeout: 30 * time.Second},

@@ -16,8 +16,10 @@ const redacted = "[redacted]"
 func (c Config) Redacted() Config {
 	c.Roles = slices.Clone(c.Roles)
 	c.Worker.Queues = maps.Clone(c.Worker.Queues)
+	c.Worker.Shards = maps.Clone(c.Worker.Shards)
 	c.Worker.Dedicated = maps.Clone(c.Worker.Dedicated)
 	c.Worker.Plain = slices.Clone(c.Worker.Plain)
+	c.DeadLetters.WarnAt = slices.Clone(c.DeadLetters.WarnAt)
 	c.Handlers.HTTPRequest.AllowCIDRs = slices.Clone(c.Handlers.HTTPRequest.AllowCIDRs)
 	for _, f := range fields() {
 		v := f.value(&c)

@@ -61,6 +61,7 @@ func findings(c *Config, list []field) []finding {
 		checkRoles(c.Roles), checkHTTP(c), checkRedis(c.Redis),
 		checkQueues("worker.queues", c.Worker.Queues, "weight", 100), checkShards(c.Worker.Shards), checkServed(c.Worker), checkPlain(c.Worker.Plain),
 		checkQueues("worker.dedicated", c.Worker.Dedicated, "number of slots", 10_000), checkEmail(c.Handlers.EmailSend),
+		checkLetters(c.DeadLetters),
 	)
 	for _, f := range rules {
 		if !slices.ContainsFunc(f.keys, func(key string) bool { return outside[key] }) {

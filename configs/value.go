@@ -26,6 +26,7 @@ func parsers() map[reflect.Type]env.ParserFunc {
 		reflect.TypeFor[ByteSize]():       func(text string) (any, error) { return parseSize(text) },
 		reflect.TypeFor[netip.Prefix]():   parsePrefix,
 		reflect.TypeFor[[]string]():       func(text string) (any, error) { return split(text), nil },
+		reflect.TypeFor[[]int]():          parseInts,
 		reflect.TypeFor[[]netip.Prefix](): parsePrefixes,
 		reflect.TypeFor[map[string]int](): parseNumbers,
 	}
@@ -60,6 +61,12 @@ func format(v reflect.Value) string {
 		return shortDuration(x)
 	case []string:
 		return strings.Join(x, ",")
+	case []int:
+		parts := make([]string, len(x))
+		for i, n := range x {
+			parts[i] = strconv.Itoa(n)
+		}
+		return strings.Join(parts, ",")
 	case []netip.Prefix:
 		parts := make([]string, len(x))
 		for i, p := range x {
@@ -149,6 +156,18 @@ func parsePrefixes(text string) (any, error) {
 			return nil, err
 		}
 		list = append(list, p.(netip.Prefix))
+	}
+	return list, nil
+}
+
+func parseInts(text string) (any, error) {
+	var list []int
+	for _, part := range split(text) {
+		n, err := parseInt(part)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, n.(int))
 	}
 	return list, nil
 }

@@ -47,7 +47,8 @@ type App struct {
 	listener net.Listener // nil without a role that serves HTTP
 	shards   *store.Shards
 	tally    *engine.Tally
-	worker   *worker // nil without the role, and before Run
+	worker   *worker  // nil without the role, and before Run
+	letters  *letters // nil without the scheduler role, and before Run
 	parts    []part
 
 	change sync.Mutex // held by Reconfigure, which alone changes cfg, and by regrow
@@ -128,6 +129,8 @@ func (a *App) compose(ctx context.Context, failed chan<- error) error {
 	if a.has(configs.RoleScheduler) {
 		h := engine.NewHousekeeper(a.redis, a.tally, a.log)
 		a.parts = append(a.parts, part{"scheduler", h.Start, h.Stop})
+		a.letters = &letters{app: a}
+		a.parts = append(a.parts, part{"retention", a.letters.start, a.letters.stop})
 	}
 	if a.has(configs.RoleWorker) || a.serves() {
 		a.parts = append(a.parts, part{"shards", a.shards.Start, a.shards.Stop})

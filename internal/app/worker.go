@@ -74,7 +74,7 @@ func (w *worker) stop(ctx context.Context) error {
 }
 
 // Reconfigure applies what a running process can: the worker's queues, slots and
-// shards. It returns the names of keys that have changed, too, and wait for the next
+// shards, and the retention of dead letters. It returns the names of keys that have changed, too, and wait for the next
 // start.
 func (a *App) Reconfigure(ctx context.Context, c configs.Config) (later []string, err error) {
 	a.change.Lock()
@@ -87,6 +87,15 @@ func (a *App) Reconfigure(ctx context.Context, c configs.Config) (later []string
 		a.cfg.Worker.Queues, a.cfg.Worker.Dedicated, a.cfg.Worker.Shards = c.Worker.Queues, c.Worker.Dedicated, c.Worker.Shards
 		a.cfg.Worker.Concurrency, a.cfg.Worker.StrictPriority = c.Worker.Concurrency, c.Worker.StrictPriority
 	}
+	if a.letters != nil {
+		if !reflect.DeepEqual(a.cfg.DeadLetters, c.DeadLetters) {
+			if err := a.letters.replace(ctx, c.DeadLetters); err != nil {
+				return nil, fmt.Errorf("change the retention of dead letters: %w", err)
+			}
+		}
+		a.cfg.DeadLetters = c.DeadLetters
+	}
+	c.DeadLetters, old.DeadLetters = configs.DeadLetters{}, configs.DeadLetters{}
 	c.Worker.Queues, old.Worker.Queues = nil, nil
 	c.Worker.Dedicated, old.Worker.Dedicated = nil, nil
 	c.Worker.Shards, old.Worker.Shards = nil, nil

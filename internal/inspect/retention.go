@@ -107,11 +107,11 @@ func (r *Retention) Start(ctx context.Context) error {
 		tick := time.NewTicker(r.o.Every)
 		defer tick.Stop()
 		for {
+			r.round(ctx)
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
-				r.round(ctx)
 			}
 		}
 	})
