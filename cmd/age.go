@@ -14,7 +14,7 @@ func ago(now, at time.Time) string {
 	case past >= time.Second:
 		return span(past) + " ago"
 	case past <= -time.Second:
-		return "in " + span(-past)
+		return "in " + span((-past).Round(time.Second)) // an hour from now is still one a moment later
 	}
 	return "now"
 }

@@ -68,8 +68,8 @@ func (s *session) standing(g *client.FailureGroup) string {
 // sparklineMax is how many columns a sparkline has at most.
 const sparklineMax = 28
 
-// sparkline draws the counts as a row of bars, the highest one full, a dot for none.
-// Of more hours than there are columns, several share one.
+// sparkline draws the counts as bars. Of more hours than there are columns, several
+// share one.
 func sparkline(trend []client.HourCount) string {
 	per := (len(trend) + sparklineMax - 1) / sparklineMax
 	if per == 0 {
@@ -83,16 +83,21 @@ func sparkline(trend []client.HourCount) string {
 		}
 		sums = append(sums, sum)
 	}
-	top := slices.Max(sums)
-	bars := []rune("▁▂▃▄▅▆▇█")
+	return bars(sums)
+}
+
+// bars draws the numbers as a row of bars, the highest one full, a dot for none.
+func bars(numbers []int64) string {
+	top := slices.Max(numbers)
+	blocks := []rune("▁▂▃▄▅▆▇█")
 	var out strings.Builder
-	for _, n := range sums {
-		if n == 0 {
+	for _, n := range numbers {
+		if n <= 0 {
 			out.WriteRune('·')
 			continue
 		}
-		height := int(math.Ceil(float64(n) / float64(top) * float64(len(bars))))
-		out.WriteRune(bars[max(height, 1)-1])
+		height := int(math.Ceil(float64(n) / float64(top) * float64(len(blocks))))
+		out.WriteRune(blocks[max(height, 1)-1])
 	}
 	return out.String()
 }

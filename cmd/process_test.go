@@ -78,10 +78,16 @@ func (p *process) exit(t *testing.T) int {
 // says waits until stderr contains the text.
 func (p *process) says(t *testing.T, text string) {
 	t.Helper()
+	p.stderr.shows(t, text)
+}
+
+// shows waits until the stream contains the text.
+func (o *stream) shows(t *testing.T, text string) {
+	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)
-	for !strings.Contains(p.stderr.String(), text) {
+	for !strings.Contains(o.String(), text) {
 		if time.Now().After(deadline) {
-			t.Fatalf("stderr lacks %q:\n%s", text, p.stderr.String())
+			t.Fatalf("%q is missing in\n%s", text, o.String())
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
