@@ -79,12 +79,13 @@ type BatchItem struct {
 	Error  *Problem `json:"error,omitempty"`
 }
 
-// JobFilter narrows a list of jobs. Empty fields do not filter.
+// JobFilter narrows a list of jobs. Empty fields do not filter. As JSON, in an
+// [ActionRequest], it has no limit and no cursor.
 type JobFilter struct {
-	State  string
-	Queue  string
-	Type   string
-	Tag    string
-	Limit  int // 1 to 500; 0 means the server's default of 50
-	Cursor string
+	State  string `json:"state,omitempty" doc:"Only jobs in this state"`
+	Queue  string `json:"queue,omitempty" doc:"Only jobs of this queue"`
+	Type   string `json:"type,omitempty" doc:"Only jobs of this type"`
+	Tag    string `json:"tag,omitempty" doc:"Only jobs with this tag"`
+	Limit  int    `json:"-"` // 1 to 500; 0 means the server's default of 50
+	Cursor string `json:"-"`
 }

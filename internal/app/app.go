@@ -132,6 +132,11 @@ func (a *App) compose(ctx context.Context, failed chan<- error) error {
 		a.letters = &letters{app: a}
 		a.parts = append(a.parts, part{"retention", a.letters.start, a.letters.stop})
 	}
+	inspector := inspect.New(a.redis, a.log)
+	actions := inspect.NewActions(inspector, inspect.ActionsOptions{Log: a.log})
+	if a.has(configs.RoleScheduler) || a.has(configs.RoleAPI) {
+		a.parts = append(a.parts, part{"actions", actions.Start, actions.Stop})
+	}
 	if a.has(configs.RoleWorker) || a.serves() {
 		a.parts = append(a.parts, part{"shards", a.shards.Start, a.shards.Stop})
 	}
@@ -141,19 +146,19 @@ func (a *App) compose(ctx context.Context, failed chan<- error) error {
 		}
 	}
 	if a.serves() {
-		a.composeHTTP(failed)
+		a.composeHTTP(inspector, actions, failed)
 	}
 	return nil
 }
 
-func (a *App) composeHTTP(failed chan<- error) {
+func (a *App) composeHTTP(inspector *inspect.Inspector, actions *inspect.Actions, failed chan<- error) {
 	catalog := engine.NewCatalog(a.registry, a.redis, a.log)
 	waiters := engine.NewWaiters(a.redis, a.id)
 	eng := engine.New(engine.Options{
 		Redis: a.redis, Catalog: catalog, Shards: a.shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log, FullAt: a.fullAt(), Tally: a.tally,
 		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
 	})
-	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspect.New(a.redis, a.log)}, failed)
+	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspector, actions: actions}, failed)
 	a.parts = append(a.parts,
 		part{"engine", func(context.Context) error { return nil }, func(context.Context) error { eng.Stop(); return nil }},
 		part{"waiters",

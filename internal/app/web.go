@@ -23,6 +23,7 @@ type deps struct {
 	catalog   *engine.Catalog
 	waiters   *engine.Waiters
 	inspector *inspect.Inspector
+	actions   *inspect.Actions
 }
 
 // web is the HTTP server of the API and the dashboard.
@@ -52,7 +53,7 @@ func (a *App) handler(d deps) http.Handler {
 	if a.has(configs.RoleAPI) {
 		c := a.cfg
 		mux.Handle("/", httpapi.New(httpapi.Options{
-			Engine: d.engine, Catalog: d.catalog, Inspector: d.inspector, Waiters: d.waiters,
+			Engine: d.engine, Catalog: d.catalog, Inspector: d.inspector, Actions: d.actions, Waiters: d.waiters,
 			Ping:      func(ctx context.Context) error { return a.redis.Ping(ctx).Err() },
 			BodyLimit: int64(c.HTTP.BodyLimit), BatchBodyLimit: int64(c.HTTP.BatchBodyLimit),
 			BatchLimit: c.Jobs.BatchLimit, RequestTimeout: c.Redis.RequestTimeout, Version: a.version, Log: a.log,

@@ -69,10 +69,14 @@ func newRig(t testing.TB, inst storetest.Instance, register func(*jobs.Registry)
 	r.tally = engine.NewTally(inst.Client, "api-under-test", log)
 	r.engine = engine.New(engine.Options{Redis: inst.Client, Catalog: catalog, Tally: r.tally, Log: log})
 	r.inspect = inspect.New(inst.Client, log)
+	actions := inspect.NewActions(r.inspect, inspect.ActionsOptions{Look: 20 * time.Millisecond, Log: log})
+	if err := actions.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
 	r.waiters = engine.NewWaiters(inst.Client, "api-under-test")
 	r.waiters.Start(context.Background())
 	r.handler = httpapi.New(httpapi.Options{
-		Engine: r.engine, Catalog: catalog, Inspector: r.inspect, Waiters: r.waiters,
+		Engine: r.engine, Catalog: catalog, Inspector: r.inspect, Actions: actions, Waiters: r.waiters,
 		Ping:      func(ctx context.Context) error { return inst.Client.Ping(ctx).Err() },
 		BodyLimit: bodyLimit, BatchBodyLimit: batchBodyLimit, BatchLimit: batchLimit,
 		RequestTimeout: engine.RequestTimeoutDefault, Version: "test", Log: log,
@@ -83,6 +87,7 @@ func newRig(t testing.TB, inst storetest.Instance, register func(*jobs.Registry)
 	t.Cleanup(func() {
 		r.waiters.Release()
 		server.Close()
+		_ = actions.Stop(context.Background())
 		r.waiters.Stop()
 		r.engine.Stop()
 	})

@@ -23,6 +23,7 @@ type Options struct {
 	Engine    *engine.Engine
 	Catalog   *engine.Catalog
 	Inspector *inspect.Inspector
+	Actions   *inspect.Actions
 	Waiters   *engine.Waiters
 	// Ping asks Redis for a sign of life.
 	Ping func(ctx context.Context) error
@@ -54,6 +55,7 @@ func New(o Options) http.Handler {
 	s.registerJobs(api)
 	s.registerQueues(api)
 	s.registerFailures(api)
+	s.registerActions(api)
 	s.registerStats(api)
 	s.registerTypes(api)
 	s.registerHealth(api)
@@ -69,7 +71,7 @@ func humaConfig(version string) huma.Config {
 	c.CreateHooks = nil // no $schema member in answers
 	c.Transformers = []huma.Transformer{fromHuma}
 	c.RejectUnknownQueryParameters = true
-	c.Tags = []*huma.Tag{{Name: "Jobs"}, {Name: "Queues"}, {Name: "Failures"}, {Name: "Types"}, {Name: "Health"}}
+	c.Tags = []*huma.Tag{{Name: "Jobs"}, {Name: "Queues"}, {Name: "Failures"}, {Name: "Actions"}, {Name: "Types"}, {Name: "Health"}}
 	return c
 }
 

@@ -5,17 +5,19 @@ import "time"
 // Keys of Legwork's own that belong to no queue. A key of a queue is made by
 // [Keys], so that in a Redis Cluster all keys of one queue share a slot.
 const (
-	KeyQueues        = "asynq:queues"      // SET of queue names
-	KeyWorkers       = "legwork:workers"   // SET of the ids of worker processes
-	KeyWorkerPrefix  = "legwork:worker:"   // STRING per worker process, expires with it
-	KeyShards        = "legwork:shards"    // HASH of queue to number of shards, where there is more than one
-	KeyPulsePrefix   = "legwork:pulse:"    // STRING per process that holds jobs, expires with it
-	KeyIDClaimPrefix = "legwork:id:"       // STRING per caller-chosen id while it is enqueued
-	KeyRetention     = "legwork:retention" // STRING: who looks after the retention of dead letters, expires with its holder
-	KeyLetterLevels  = "legwork:letters"   // HASH of queue to the fill level of its dead letters that was warned of
-	ChannelCancel    = "legwork:cancel"    // ids of running jobs to cancel
-	ChannelWake      = "legwork:wake"      // "w" and a queue that has jobs, "d" and one whose earliest start has changed
-	ChannelFinished  = "legwork:finished"  // prefix; one channel per waiting process
+	KeyQueues        = "asynq:queues"         // SET of queue names
+	KeyWorkers       = "legwork:workers"      // SET of the ids of worker processes
+	KeyWorkerPrefix  = "legwork:worker:"      // STRING per worker process, expires with it
+	KeyShards        = "legwork:shards"       // HASH of queue to number of shards, where there is more than one
+	KeyPulsePrefix   = "legwork:pulse:"       // STRING per process that holds jobs, expires with it
+	KeyIDClaimPrefix = "legwork:id:"          // STRING per caller-chosen id while it is enqueued
+	KeyRetention     = "legwork:retention"    // STRING: who looks after the retention of dead letters, expires with its holder
+	KeyLetterLevels  = "legwork:letters"      // HASH of queue to the fill level of its dead letters that was warned of
+	KeyActions       = "legwork:actions"      // ZSET of the ids of actions by the time they were asked for, in Unix milliseconds
+	KeyActionsOpen   = "legwork:actions:open" // HASH of what an unfinished action selects, digested, to its id
+	ChannelCancel    = "legwork:cancel"       // ids of running jobs to cancel
+	ChannelWake      = "legwork:wake"         // "w" and a queue that has jobs, "d" and one whose earliest start has changed
+	ChannelFinished  = "legwork:finished"     // prefix; one channel per waiting process
 )
 
 // Fields of a job's hash. The first four are asynq's.
@@ -37,6 +39,7 @@ const (
 	FieldRetriedFrom  = "lw_from"       // id of the job that this one is an edited copy of
 	FieldRetriedAs    = "lw_as"         // id of the edited copy of this job
 	FieldLogPrefix    = "lw_log:"       // then attempt and number: lines of the job's own log
+	FieldAction       = "lw_action"     // id of the last action that moved the job
 	FieldProgress     = "lw_progress"   // what the handler last reported
 )
 
@@ -121,6 +124,33 @@ func (k Keys) IndexNamed(name string) string { return k.prefix + "lw_by:" + name
 
 // Indexes is the SET of what indexes there are: "<state>:<kind>:<value>".
 func (k Keys) Indexes() string { return k.prefix + "lw_indexes" }
+
+// ActionKeys are the keys of one action that belong to no queue. They share a slot.
+type ActionKeys struct{ prefix string }
+
+// ActionKeysOf returns the keys of the action with the given id.
+func ActionKeysOf(id string) ActionKeys { return ActionKeys{prefix: "legwork:action:{" + id + "}"} }
+
+// Order is the HASH of what was asked for and what became of it.
+func (k ActionKeys) Order() string { return k.prefix }
+
+// Plan is the HASH of shard to the ids that the action has to look at in it.
+func (k ActionKeys) Plan() string { return k.prefix + ":plan" }
+
+// Lease is the STRING with the id of the process that runs the action; it expires.
+func (k ActionKeys) Lease() string { return k.prefix + ":lease" }
+
+// Progress is the HASH of how far an action has come in the queue, and what it has
+// counted there.
+func (k Keys) Progress(action string) string { return k.prefix + "lw_action:" + action }
+
+// Moving is the HASH of the ids of jobs on their way to another queue. They are in no
+// list or set; the value says who moves them, where to, and where they were.
+func (k Keys) Moving() string { return k.prefix + "lw_moving" }
+
+// Adopted is the HASH of the ids that have come into the queue by one step of a move,
+// to what became of them.
+func (k Keys) Adopted(claim string) string { return k.prefix + "lw_adopted:" + claim }
 
 // Prefix is what every key of the queue begins with.
 func (k Keys) Prefix() string { return k.prefix }
