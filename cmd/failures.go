@@ -93,6 +93,9 @@ func (s *session) listFailures(ctx context.Context, filter client.FailureFilter,
 		if err != nil {
 			return err
 		}
+		if len(list.Failures) == 0 && list.NextCursor != "" {
+			continue // the server looks at a thousand groups at a time
+		}
 		if err := s.showFailures(list, empty, all); err != nil {
 			return err
 		}

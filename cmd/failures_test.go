@@ -28,6 +28,8 @@ func TestFailuresList(t *testing.T) {
 		"GET /v1/failures?limit=100":          `{"failures":[{"fingerprint":"1","new":1.10}],"next_cursor":"c"}`,
 		"GET /v1/failures?cursor=c&limit=100": `{"failures":[{"fingerprint":"2"}]}`,
 		"GET /v1/failures?cursor=c2":          `422 {"code":"invalid_request","detail":"no"}`,
+		"GET /v1/failures?q=rare":             `{"failures":[],"next_cursor":"c3"}`,
+		"GET /v1/failures?cursor=c3&q=rare":   `{"failures":[` + ignoredGroup + `]}`,
 	}))
 	s.want(output{exitOK, strings.Join([]string{
 		"FINGERPRINT       TYPE        KIND   STATE    COUNT  DEAD  RETRYING  LAST    TREND  MESSAGE",
@@ -40,6 +42,12 @@ func TestFailuresList(t *testing.T) {
 	s.want(output{exitOK, `{"fingerprint":"1","new":1.10}` + "\n" + `{"fingerprint":"2"}` + "\n", ""}, "failures", "list", "--all", "--json")
 	if got := s.run("failures", "list", "--json"); got.code != exitOK || !strings.HasPrefix(got.out, `{"failures":[{"fingerprint":"0123456789abcdef"`) {
 		t.Errorf("got %+v", got)
+	}
+	if got := s.run("failures", "list", "--text", "rare"); got.code != exitOK || got.err != "" || !strings.Contains(got.out, "ffffffffffffffff") {
+		t.Errorf("behind an empty page: %+v", got)
+	}
+	if got := s.run("failures", "list", "--text", "rare", "--json"); got.code != exitOK || !strings.Contains(got.out, "ffffffffffffffff") {
+		t.Errorf("behind an empty page: %+v", got)
 	}
 	s.wantError(exitRefused, "no (422 invalid_request)", "failures", "list", "--cursor", "c2")
 	s.wantError(exitUsage, "--limit 0", "failures", "list", "--limit", "0")

@@ -94,6 +94,31 @@ func TestLateEndsCountInTheirMinute(t *testing.T) {
 	}
 }
 
+// Promise: a clock that is set ahead or back, between counting and writing, loses
+// nothing and counts nothing twice.
+func TestClockJumpsLoseNothing(t *testing.T) {
+	t.Parallel()
+	tally := NewTally(nil, "p", slog.New(slog.DiscardHandler))
+	total := int64(0)
+	for n, minute := range []int64{1000, 1001, 5001, 5000, 4, 5, 1000, 999, 998, 5002, 1003} { // of both parities, far and near
+		now := time.Unix(60*minute+int64(n), 0)
+		for range 10 {
+			s := tally.started("test.ok", "default", now, now.Add(time.Hour).UnixNano()) // it became due in the future
+			tally.ended(tallied{series: s, at: now.Add(-90 * time.Second), took: -time.Second}, jobs.StateCompleted, now)
+			total++
+		}
+		if n%2 == 0 {
+			tally.harvest(now)
+		}
+	}
+	for minute := range int64(2) { // whatever the clock says in the end
+		tally.harvest(time.Unix(60*minute, 0))
+	}
+	if sum := sumOf(tally); sum.N != [stats.Events]int64{stats.Started: total, stats.Succeeded: total} || sum.Wait[0] != total || sum.Run[0] != total {
+		t.Errorf("of %d: %s", total, sum.Encode())
+	}
+}
+
 // Promise: while Redis is away for hours, what waits stays bounded, and all of it is
 // kept.
 func TestLongOutagesJoinMinutes(t *testing.T) {

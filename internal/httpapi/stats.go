@@ -8,14 +8,15 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"legwork/client"
+	"legwork/jobs"
 )
 
 type statsInput struct {
 	From  time.Time `query:"from" doc:"Beginning, RFC 3339; an hour before to when left out. Counts by the minute are kept for 48 hours, those by the hour for 90 days"`
 	To    time.Time `query:"to" doc:"End, RFC 3339; now when left out"`
 	Step  string    `query:"step" enum:"1m,5m,1h,1d" doc:"Length of a step, of UTC; the finest that suits the range when left out. An answer has at most 2,880 steps, and 50,000 points over all series"`
-	Type  string    `query:"type" doc:"Only jobs of this type"`
-	Queue string    `query:"queue" doc:"Only jobs of this queue"`
+	Type  string    `query:"type" doc:"Only jobs of this type; refused when no program has it and nothing was counted for it"`
+	Queue string    `query:"queue" doc:"Only jobs of this queue; refused when there is none and nothing was counted for it"`
 	By    string    `query:"by" enum:"type,queue" doc:"A series for each type or queue, rather than one for all"`
 }
 
@@ -39,8 +40,31 @@ func (s *server) registerStats(api huma.API) {
 		if out.Now, err = s.statsNow(ctx); err != nil {
 			return nil, s.fail(ctx, err)
 		}
+		if err := s.counted(ctx, in, out); err != nil {
+			return nil, s.fail(ctx, err)
+		}
 		return &statsOutput{*out}, nil
 	})
+}
+
+// counted refuses a type or queue that there is not and nothing was counted of: a slip
+// of the pen must not read as if nothing had happened.
+func (s *server) counted(ctx context.Context, in *statsInput, out *client.Stats) error {
+	if len(out.Series) > 0 {
+		return nil
+	}
+	if in.Type != "" {
+		if _, err := s.Catalog.Lookup(ctx, in.Type); err != nil {
+			return err
+		}
+	}
+	if _, ok := out.Now.Backlog[in.Queue]; in.Queue != "" && !ok {
+		return &jobs.Error{
+			Code: jobs.CodeInvalidRequest, Message: "the request has wrong parameters",
+			Fields: []jobs.FieldError{{Pointer: "/queue", Detail: "is no queue that has jobs or workers, and nothing was counted for it; GET /v1/queues lists them"}},
+		}
+	}
+	return nil
 }
 
 // statsNow is the state of the system.

@@ -62,8 +62,8 @@ func TestStats(t *testing.T) {
 	if len(one.Series) != 1 || one.Series[0].Totals.Enqueued != 3 || len(one.Series[0].Points) == 0 {
 		t.Errorf("one series = %+v", one)
 	}
-	if none := read("?type=test.none"); none.Series == nil || len(none.Series) != 0 || none.Totals.Wait != nil {
-		t.Errorf("a type that nobody has: %+v", none)
+	if none := read("?type=test.ok&queue=idle&to=" + url.QueryEscape(time.Now().Add(-24*time.Hour).Format(time.RFC3339))); none.Series == nil || len(none.Series) != 0 || none.Totals.Wait != nil {
+		t.Errorf("a range in which nothing happened: %+v", none)
 	}
 }
 
@@ -74,6 +74,13 @@ func TestStatsRefusals(t *testing.T) {
 	r := newRig(t, storetest.Redis(t), nil)
 	at := func(ago time.Duration) string { return url.QueryEscape(time.Now().Add(-ago).Format(time.RFC3339)) }
 	for query, want := range map[string]string{
+		"type=test.okk":             "/type no program has registered this type; did you mean",
+		"type=No+Type":              "/type ",
+		"queue=nowhere":             "/queue is no queue",
+		"queue=No+Queue":            "/queue ",
+		"from=0001-02-01T00:00:00Z": "/from is before 20",
+		"from=9999-01-01T00:00:00Z": "/from is not before to",
+		"step=1m&from=" + at(48*time.Hour+2*time.Minute): "is the most",
 		"step=2m":                                "/step expected value to be one of",
 		"by=state":                               "/by expected value to be one of",
 		"from=yesterday":                         "/from ",

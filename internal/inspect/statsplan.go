@@ -6,6 +6,7 @@ import (
 
 	"legwork/client"
 	"legwork/internal/stats"
+	"legwork/jobs"
 )
 
 // What an answer may have a series for.
@@ -43,6 +44,12 @@ type statsPlan struct {
 func planStats(f client.StatsFilter, now time.Time) (statsPlan, error) {
 	if f.By != "" && f.By != byType && f.By != byQueue {
 		return statsPlan{}, invalidStats("/by", fmt.Sprintf("is none of %s and %s", byType, byQueue))
+	}
+	if why := jobs.CheckType(f.Type); f.Type != "" && why != "" {
+		return statsPlan{}, invalidStats("/type", why)
+	}
+	if why := jobs.CheckQueue(f.Queue); f.Queue != "" && why != "" {
+		return statsPlan{}, invalidStats("/queue", why)
 	}
 	if f.To.IsZero() || f.To.After(now) {
 		f.To = now
