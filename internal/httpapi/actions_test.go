@@ -79,6 +79,7 @@ func TestActionsRefused(t *testing.T) {
 		`{"action":"delete","ids":["a"],"front":true}`:                                     "422 /front",
 		`{"action":"retry","ids":["a"],"queue":"q"}`:                                       "422 /queue",
 		`{"action":"move","ids":["a"]}`:                                                    "422 /queue",
+		`{"action":"move","ids":["a"],"queue":"nowhere"}`:                                  "422 /queue",
 		`{"action":"reschedule","ids":["a"]}`:                                              "422 /run_at",
 		`{"action":"reschedule","ids":["a"],"delay":"-1s"}`:                                "422 /delay",
 		`{"action":"reschedule","ids":["a"],"delay":"1s","run_at":"2030-01-01T00:00:00Z"}`: "422 /run_at",

@@ -95,7 +95,7 @@ func (b *batch) send(ctx context.Context, looked int) error {
 	b.at.steps++
 	b.at.place = place
 	if b.o.Action == client.ActionMove {
-		return b.arrive(ctx)
+		return b.settleShard(ctx, b.at.shard)
 	}
 	return nil
 }

@@ -42,7 +42,8 @@ func verbStates(action string) (may, means []jobs.State) {
 		all := append(waiting, jobs.StateActive)
 		return all, all
 	case client.ActionMove:
-		return nil, nil
+		all := append(waiting, jobs.StateArchived)
+		return all, all
 	case client.ActionReschedule:
 		return append(waiting, jobs.StateArchived, jobs.StateCompleted), waiting
 	}
@@ -55,7 +56,7 @@ func checkOrder(r client.ActionRequest) (client.ActionRequest, error) {
 	c := &orderCheck{}
 	may, _ := verbStates(r.Action)
 	if may == nil {
-		c.add("/action", "must be retry, archive, delete, cancel or reschedule")
+		c.add("/action", "must be retry, archive, delete, cancel, move or reschedule")
 	}
 	switch {
 	case (len(r.IDs) > 0) == (r.Filter != nil):

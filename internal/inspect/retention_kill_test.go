@@ -20,7 +20,8 @@ import (
 
 // victimMark in the environment makes the test binary a process that sweeps until it
 // is killed between a write and the deletion: its value is the URL of Redis and the
-// directory, and the write after which it waits for its end.
+// directory, and the write after which it waits for its end. With "actions" in place of
+// the directory it runs actions, and tells when so many jobs are done.
 const victimMark = "LEGWORK_TEST_VICTIM"
 
 func TestMain(m *testing.M) {
@@ -35,6 +36,9 @@ func beVictim(args []string) {
 	c, err := store.Open(store.Options{URL: args[0]})
 	if err != nil {
 		panic(err)
+	}
+	if args[1] == "actions" {
+		runActions(c, number(args[2]))
 	}
 	s := &shelf{Writer: archive.New(archive.Options{Dir: args[1], Name: "victim"})}
 	writes := 0

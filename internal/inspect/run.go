@@ -251,6 +251,12 @@ func (r *run) inShard(ctx context.Context, shard string, all []*sight) error {
 				return wrap("read the length of the queue", err)
 			}
 		}
+		if r.o.Action == client.ActionMove {
+			var err error
+			if b.shard, err = r.destination(ctx, at.steps); err != nil {
+				return err
+			}
+		}
 		n := 0
 		for n < len(all) && b.room() {
 			b.add(all[n], size)

@@ -26,6 +26,7 @@ for i = 5, #ARGV, 8 do
 			done = done + 1
 		else
 			local state, score = ARGV[i + 4], ARGV[i + 5]
+			redis.call("HSET", key, "lw_action", string.match(ARGV[i + 1], "^%S+"))
 			if state == "pending" then
 				redis.call("RPUSH", KEYS[2], id)
 				ready = true
