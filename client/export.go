@@ -60,13 +60,16 @@ type ExportEnd struct {
 }
 
 // ImportResult answers an import. Good lines are stored whatever becomes of the
-// others.
+// others, so importing a file again skips what is there and stores the rest.
 type ImportResult struct {
-	Imported   int           `json:"imported"`
-	Duplicates int           `json:"duplicates" doc:"Lines whose id a job has already; it stays as it is"`
-	Rejected   int           `json:"rejected"`
-	Errors     []ImportError `json:"errors" doc:"One for each duplicate and rejected line, the first 1000"`
+	Imported int           `json:"imported"`
+	Skipped  int           `json:"skipped" doc:"Lines whose id a job has already; it stays as it is"`
+	Failed   int           `json:"failed" doc:"Lines that are no dead letter"`
+	Errors   []ImportError `json:"errors" doc:"One for each skipped and failed line, at most 1000"`
 }
+
+// ImportErrorsMax is how many errors an [ImportResult] lists.
+const ImportErrorsMax = 1000
 
 // ImportError says why a line was not imported. Lines count from 1.
 type ImportError struct {

@@ -78,7 +78,7 @@ func (s *session) openBatch(path string) (io.ReadCloser, int64, error) {
 		return nil, 0, fmt.Errorf("look at the batch: %w", err)
 	case info.IsDir():
 		_ = file.Close()
-		return nil, 0, usagef("--batch %s: is a directory", path)
+		return nil, 0, usagef("%s: is a directory", path)
 	case !info.Mode().IsRegular():
 		return file, -1, nil
 	}

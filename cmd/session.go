@@ -47,6 +47,11 @@ func (s *session) connect() (*client.Client, error) {
 		s.tape = &tape{next: s.http.Transport}
 		s.http.Transport = s.tape
 	}
+	return s.dial()
+}
+
+// dial is connect without the tape, for answers that are not to be kept.
+func (s *session) dial() (*client.Client, error) {
 	key := s.apiKey
 	if key == "" {
 		key = s.env.getenv("LEGWORK_API_KEY")

@@ -56,7 +56,7 @@ func (a *App) handler(d deps) http.Handler {
 			Engine: d.engine, Catalog: d.catalog, Inspector: d.inspector, Actions: d.actions, Waiters: d.waiters,
 			Ping:      func(ctx context.Context) error { return a.redis.Ping(ctx).Err() },
 			BodyLimit: int64(c.HTTP.BodyLimit), BatchBodyLimit: int64(c.HTTP.BatchBodyLimit),
-			BatchLimit: c.Jobs.BatchLimit, RequestTimeout: c.Redis.RequestTimeout, Version: a.version, Log: a.log,
+			PayloadLimit: int(c.Jobs.PayloadLimit), BatchLimit: c.Jobs.BatchLimit, RequestTimeout: c.Redis.RequestTimeout, Version: a.version, Log: a.log,
 		}))
 	}
 	if a.has(configs.RoleDashboard) {

@@ -20,6 +20,7 @@ import (
 const (
 	typeJSON    = "application/json"
 	typeNDJSON  = "application/x-ndjson"
+	typeGzip    = "application/gzip"
 	typeProblem = "application/problem+json"
 )
 

@@ -109,6 +109,8 @@ func TestOpenAPIAnswers(t *testing.T) {
 	for _, state := range jobs.States() {
 		check("GET", "/v1/jobs/"+string(state), "/v1/jobs/{id}", "", 200)
 	}
+	check("GET", "/v1/jobs/export?state=none", "/v1/jobs/export", "", 422)
+	check("POST", "/v1/jobs/import", "/v1/jobs/import", "{}", 415)
 	check("GET", "/v1/jobs/none", "/v1/jobs/{id}", "", 404)
 	check("POST", "/v1/jobs/archived/retry", "/v1/jobs/{id}/retry", "", 200)
 	check("POST", "/v1/jobs/active/cancel", "/v1/jobs/{id}/cancel", "", 200)

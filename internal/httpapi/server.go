@@ -18,7 +18,7 @@ import (
 	"legwork/internal/inspect"
 )
 
-// Options configures the API. All fields but Version are required.
+// Options configures the API. All fields but Version and PayloadLimit are required.
 type Options struct {
 	Engine    *engine.Engine
 	Catalog   *engine.Catalog
@@ -29,6 +29,8 @@ type Options struct {
 	Ping func(ctx context.Context) error
 	// BodyLimit and BatchBodyLimit bound request bodies, in bytes.
 	BodyLimit, BatchBodyLimit int64
+	// PayloadLimit bounds the payload of an imported job, in bytes; 0 does not.
+	PayloadLimit int
 	// BatchLimit bounds the jobs of one batch.
 	BatchLimit int
 	// RequestTimeout bounds one operation against Redis.
@@ -53,6 +55,7 @@ func New(o Options) http.Handler {
 	api := humaecho.New(e, humaConfig(o.Version))
 	s.registerEnqueue(api)
 	s.registerJobs(api)
+	s.registerTransfer(api)
 	s.registerQueues(api)
 	s.registerFailures(api)
 	s.registerActions(api)

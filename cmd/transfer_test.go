@@ -1,0 +1,123 @@
+package cmd
+
+import (
+	"compress/gzip"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const exportEnd = `{"complete":true,"jobs":2}` + "\n"
+
+// exporter answers an export with a text.
+func exporter(t *testing.T, text string) *shell {
+	return newShell(t, routes(t, map[string]string{"GET /v1/jobs/export?queue=mail&state=archived": text}))
+}
+
+// files lists a directory, temporary files too.
+func files(t *testing.T, dir string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// Promise: an export goes to stdout or to a new file, compressed if its name says so,
+// without the line that ends it on the wire.
+func TestExportCommand(t *testing.T) {
+	t.Parallel()
+	const lines = "{\"id\":\"a\"}\n{\"id\":\"b\"}\n"
+	s := exporter(t, lines+exportEnd)
+	s.want(output{exitOK, lines, "2 exported\n"}, "jobs", "export", "--queue", "mail")
+	dir := t.TempDir()
+	plain, zipped := filepath.Join(dir, "a.ndjson"), filepath.Join(dir, "a.ndjson.gz")
+	s.want(output{exitOK, "", "2 exported to " + plain + "\n"}, "jobs", "export", "--queue", "mail", "-o", plain)
+	s.want(output{exitOK, fmt.Sprintf("{\"file\":%q,\"jobs\":2}\n", zipped), ""}, "jobs", "export", "--queue", "mail", "-o", zipped, "--json")
+	if raw, err := os.ReadFile(plain); string(raw) != lines {
+		t.Errorf("%q %v", raw, err)
+	}
+	f, err := os.Open(zipped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err := io.ReadAll(z); string(raw) != lines || err != nil {
+		t.Errorf("%q %v", raw, err)
+	}
+	if info, err := os.Stat(plain); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v: dead letters are their owner's alone (%v)", info.Mode(), err)
+	}
+	s.wantError(exitUsage, "exists; name a new file", "jobs", "export", "--queue", "mail", "-o", plain)
+	s.wantError(exitUsage, "no such file or directory", "jobs", "export", "--queue", "mail", "-o", filepath.Join(dir, "none", "a"))
+	if got := files(t, dir); len(got) != 2 {
+		t.Errorf("files %q", got)
+	}
+}
+
+// Promise: an export that does not arrive whole is an error, and leaves no file.
+func TestExportCommandCutOff(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]struct {
+		code exitCode
+		part string
+	}{
+		"{\"id\":\"a\"}\n":             {exitFailure, "cut off after 1 jobs"},
+		"{\"id\":\"a\"}\n{\"id\":":     {exitFailure, "cut off after 1 jobs"},
+		"{\"id\":\"a\"}\n" + exportEnd: {exitFailure, "1 of 2 jobs came"},
+		"{\"id\":\"a\"}\n{\"complete\":false,\"jobs\":1,\"error\":{\"status\":503,\"code\":\"unavailable\",\"detail\":\"Redis cannot be reached\"}}\n": {exitUnreachable, "Redis cannot be reached"},
+		downJSON: {exitUnreachable, "Redis cannot be reached"},
+	} {
+		s, dir := exporter(t, text), t.TempDir()
+		s.wantError(want.code, want.part, "jobs", "export", "--queue", "mail", "-o", filepath.Join(dir, "x.gz"))
+		if got := files(t, dir); len(got) != 0 {
+			t.Errorf("%q leaves %q", text, got)
+		}
+	}
+}
+
+// Promise: an import tells of each failed line, counts all, and ends with 6 if there
+// was one; skipped lines are no failure.
+func TestImportCommand(t *testing.T) {
+	t.Parallel()
+	var answer string
+	var sent []string
+	s := newShell(t, func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		sent = append(sent, r.Method+" "+r.URL.Path+" "+string(raw))
+		reply(w, answer)
+	})
+	path := filepath.Join(t.TempDir(), "x.ndjson")
+	if err := os.WriteFile(path, []byte("lines\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	skipped := `{"line":1,"id":"a","error":{"status":409,"code":"conflict","detail":"exists"}}`
+	answer = `{"imported":5,"skipped":1,"failed":0,"errors":[` + skipped + `]}`
+	s.want(output{exitOK, "", "5 imported, 1 skipped, 0 failed (skipped: a job has the id already)\n"}, "jobs", "import", path)
+	answer = `{"imported":5,"skipped":1,"failed":2,"errors":[` + skipped + `,{"line":3,"error":{"status":400,"code":"invalid_json","detail":"the line is not valid JSON"}}]}`
+	s.stdin = strings.NewReader("more\n")
+	s.want(output{exitRefused, "", "line 3: the line is not valid JSON (400 invalid_json)\n1 more lines failed\n5 imported, 1 skipped, 2 failed (skipped: a job has the id already)\n"}, "jobs", "import", "-")
+	s.want(output{exitRefused, answer + "\n", ""}, "jobs", "import", path, "--json")
+	answer = downJSON
+	s.wantError(exitUnreachable, "Redis cannot be reached", "jobs", "import", path)
+	want := []string{"POST /v1/jobs/import lines\n", "POST /v1/jobs/import more\n", "POST /v1/jobs/import lines\n", "POST /v1/jobs/import lines\n"}
+	if strings.Join(sent, "|") != strings.Join(want, "|") {
+		t.Errorf("sent %q", sent)
+	}
+	s.wantError(exitUsage, "no such file", "jobs", "import", path+"x")
+	s.wantError(exitUsage, "is a directory", "jobs", "import", t.TempDir())
+	s.wantError(exitUsage, "one FILE", "jobs", "import")
+}
