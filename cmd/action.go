@@ -13,21 +13,22 @@ import (
 // action is something done to single jobs. Its result is nil when the job is no more.
 type action struct {
 	verb, done, short string
+	example           string // state that a filter may name
 	do                func(context.Context, *client.Client, string) (*client.Job, error)
 }
 
 func actions() []action {
 	return []action{
-		{"retry", "", "Run jobs now that wait or are archived", func(ctx context.Context, api *client.Client, id string) (*client.Job, error) {
+		{"retry", "", "Run jobs now that wait or are archived", "archived", func(ctx context.Context, api *client.Client, id string) (*client.Job, error) {
 			return api.Retry(ctx, id)
 		}},
-		{"cancel", "", "End jobs that wait or run", func(ctx context.Context, api *client.Client, id string) (*client.Job, error) {
+		{"cancel", "", "End jobs that wait or run", "pending", func(ctx context.Context, api *client.Client, id string) (*client.Job, error) {
 			return api.Cancel(ctx, id)
 		}},
-		{"archive", "", "Put waiting jobs among the dead letters", func(ctx context.Context, api *client.Client, id string) (*client.Job, error) {
+		{"archive", "", "Put waiting jobs among the dead letters", "pending", func(ctx context.Context, api *client.Client, id string) (*client.Job, error) {
 			return api.Archive(ctx, id)
 		}},
-		{"delete", "deleted", "Remove jobs for good", func(ctx context.Context, api *client.Client, id string) (*client.Job, error) {
+		{"delete", "deleted", "Remove jobs for good", "archived", func(ctx context.Context, api *client.Client, id string) (*client.Job, error) {
 			return nil, api.Delete(ctx, id)
 		}},
 	}
@@ -36,18 +37,40 @@ func actions() []action {
 func newJobsActions(s *session) []*cobra.Command {
 	var all []*cobra.Command
 	for _, a := range actions() {
-		all = append(all, &cobra.Command{
-			Use:   a.verb + " ID...",
+		b := &bulk{request: client.ActionRequest{Action: a.verb}}
+		c := &cobra.Command{
+			Use:   a.verb + " (ID... | --filter FILTER)",
 			Short: a.short,
 			Long: a.short + `.
 
 Several IDs are done one after the other; a lone - reads them from stdin, the
 first word of each line. Every job done is reported by its ID and new state (with
---json by the API's JSON), every other one by its error on stderr.`,
-			Example: fmt.Sprintf("  legwork jobs list --state archived --all --json | jq -r .id | legwork jobs %s -", a.verb),
-			Args:    wants(1, -1, "one ID or more, or - for stdin"),
-			RunE:    func(c *cobra.Command, args []string) error { return s.act(c.Context(), a, args) },
-		})
+--json by the API's JSON), every other one by its error on stderr.
+
+With --filter every job that passes is done, in one action that the server carries
+out (see legwork actions): it goes on when this command ends.`,
+			Example: fmt.Sprintf(`  legwork jobs list --state archived --all --json | jq -r .id | legwork jobs %[1]s -
+  legwork jobs %[1]s --filter 'state=%[2]s type=email.send' --rate 50/s --dry-run`, a.verb, a.example),
+			RunE: func(c *cobra.Command, args []string) error {
+				if b.many(c) {
+					return s.order(c, b, args)
+				}
+				for _, name := range []string{"rate", "dry-run", "detach", "front"} {
+					if c.Flags().Changed(name) {
+						return usagef("--%s goes with --filter", name)
+					}
+				}
+				if err := wants(1, -1, "one ID or more, - for stdin, or --filter")(c, args); err != nil {
+					return err
+				}
+				return s.act(c.Context(), a, args)
+			},
+		}
+		b.flags(c)
+		if a.verb == client.ActionRetry {
+			c.Flags().BoolVar(&b.request.Front, "front", false, "with --filter: the jobs run next, not last")
+		}
+		all = append(all, c)
 	}
 	return all
 }

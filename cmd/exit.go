@@ -45,7 +45,7 @@ func (c exitCode) String() string {
 	case exitRefused:
 		return "the server refused the request, or some lines of a batch"
 	case exitNotFound:
-		return "no such job, queue, type or failure group"
+		return "no such job, queue, type, failure group or action"
 	case exitWarned:
 		return "doctor has warnings, and nothing worse; with failures it ends with 1"
 	}

@@ -46,3 +46,29 @@ func (m *meter) end() {
 		_ = m.bar.Exit()
 	}
 }
+
+// newCounter begins a bar over so many jobs; -1 when nobody knows how many.
+func (s *session) newCounter(title string, jobs int64) *meter {
+	if !s.env.isTerminal(s.env.stderr) || jobs == 0 {
+		return &meter{}
+	}
+	return &meter{bar: progressbar.NewOptions64(jobs,
+		progressbar.OptionSetDescription(title),
+		progressbar.OptionSetWriter(s.env.stderr),
+		progressbar.OptionSetWidth(30),
+		progressbar.OptionShowCount(),
+		progressbar.OptionShowIts(),
+		progressbar.OptionSetItsString("jobs"),
+		progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetSpinnerChangeInterval(0),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetRenderBlankState(true),
+	)}
+}
+
+// reach sets how far it has come.
+func (m *meter) reach(n int) {
+	if m.bar != nil {
+		_ = m.bar.Set(n)
+	}
+}
