@@ -33,6 +33,7 @@ type shell struct {
 	stdin    io.Reader
 	env      map[string]string
 	terminal bool // stdout and stderr are one
+	width    int  // of the terminal, 0 when it does not tell
 	extra    []*cobra.Command
 }
 
@@ -57,6 +58,7 @@ func (s *shell) runContext(ctx context.Context, args ...string) output {
 	code := execute(ctx, &environment{
 		args: args, stdin: s.stdin, stdout: &out, stderr: &err, now: noon,
 		getenv:     func(name string) string { return s.env[name] },
+		width:      func() int { return s.width },
 		isTerminal: func(stream any) bool { return s.terminal && (stream == any(&out) || stream == any(&err)) },
 	}, s.extra...)
 	hide := strings.NewReplacer(s.api.URL, "URL", strings.TrimPrefix(s.api.URL, "http://"), "ADDRESS")

@@ -137,15 +137,26 @@ func (s *session) showFailures(list *client.FailureList, first, all bool) error 
 	return nil
 }
 
+// failureMessageMin is how much of a message stays on however narrow a terminal.
+const failureMessageMin = 24
+
 func (s *session) failureTable(list []client.FailureGroup, header bool) *table {
-	t := &table{state: 3, colour: s.env.colour()}
-	if header {
-		t.header = []string{"FINGERPRINT", "TYPE", "KIND", "STATE", "COUNT", "DEAD", "RETRYING", "LAST", "TREND", "MESSAGE"}
+	t := &table{
+		header: []string{"FINGERPRINT", "TYPE", "KIND", "STATE", "COUNT", "DEAD", "RETRYING", "LAST", "TREND", "MESSAGE"},
+		state:  3, colour: s.env.colour(),
+	}
+	columns, longest := s.env.columns(), 64
+	if columns > 0 {
+		longest = columns
 	}
 	number := func(n int64) string { return strconv.FormatInt(n, 10) }
 	for _, g := range list {
 		t.add(g.Fingerprint, g.Type, g.Kind, g.State, number(g.Count), number(g.Dead), number(g.Retrying),
-			ago(s.env.now(), g.LastSeen), sparkline(g.Trend), short(clean(g.Message), 64))
+			ago(s.env.now(), g.LastSeen), sparkline(g.Trend), short(clean(g.Message), longest))
+	}
+	t.fit(columns, failureMessageMin)
+	if !header {
+		t.header = nil
 	}
 	return t
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/charmbracelet/lipgloss"
+
 	"legwork/client"
 )
 
@@ -53,6 +55,27 @@ func TestFailuresList(t *testing.T) {
 	s.wantError(exitUsage, "--limit 0", "failures", "list", "--limit", "0")
 	s.wantError(exitUsage, "leave --limit away", "failures", "list", "--limit", "5", "--all")
 	s.wantError(exitUsage, "takes no arguments", "failures", "list", "x")
+}
+
+// Promise: on a terminal a group takes one line, cut to its width; a very narrow one
+// has some of the message all the same.
+func TestFailuresListFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	long := strings.Replace(openGroup, "refused\",", strings.Repeat("日本語 ", 60)+"\",", 1)
+	s := newShell(t, routes(t, map[string]string{"GET /v1/failures": `{"failures":[` + long + `,` + ignoredGroup + `]}`}))
+	s.terminal = true
+	s.env["NO_COLOR"] = "1"
+	for width, want := range map[int]int{0: 200, 100: 108, 120: 120, 200: 200} {
+		s.width = width
+		got := s.run("failures", "list")
+		most := 0
+		for line := range strings.Lines(got.out) {
+			most = max(most, lipgloss.Width(strings.TrimRight(line, " \n")))
+		}
+		if got.code != exitOK || strings.Count(got.out, "\n") != 3 || most > want || most < 80 || width > 0 && !strings.Contains(got.out, "…") {
+			t.Errorf("on %d columns: %d wide, want at most %d\n%s", width, most, want, got.out)
+		}
+	}
 }
 
 // Promise: one group shows everything that is known of it.
@@ -110,6 +133,7 @@ func TestFailuresTurn(t *testing.T) {
 	s.wantError(exitUsage, "say for how long", "failures", "ignore", "ffffffffffffffff")
 	s.wantError(exitUsage, "say for how long", "failures", "ignore", "ffffffffffffffff", "--for", "1h", "--until", "2030-02-03T12:00:00Z")
 	s.wantError(exitUsage, "above zero", "failures", "ignore", "ffffffffffffffff", "--for", "-1h")
+	s.wantError(exitUsage, "2d is 48h", "failures", "ignore", "ffffffffffffffff", "--for", "2d")
 	s.wantError(exitUsage, "RFC 3339", "failures", "ignore", "ffffffffffffffff", "--until", "tomorrow")
 	s.wantError(exitUsage, "needs one fingerprint or more", "failures", "resolve")
 	s.wantError(exitUsage, "unknown command", "failures", "resolved")

@@ -126,6 +126,9 @@ func flagError(c *cobra.Command, err error) error {
 		}
 		err = fmt.Errorf("%w%s", err, orMeant(meant))
 	}
+	if strings.Contains(err.Error(), `unknown unit "d"`) {
+		err = fmt.Errorf("%w; write days in hours: 2d is 48h", err)
+	}
 	return withExit(exitUsage, err)
 }
 

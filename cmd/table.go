@@ -5,6 +5,8 @@ import (
 	"strings"
 	"text/tabwriter"
 	"unicode"
+
+	"github.com/charmbracelet/lipgloss"
 )
 
 // table prints rows in aligned columns. What is in the cells may come from
@@ -40,6 +42,26 @@ func (t *table) print(w io.Writer) error {
 		}
 	}
 	return out.Flush()
+}
+
+// fit cuts the cells of the last column, to no less than least, so that no row is wider
+// than the width; 0 is any width.
+func (t *table) fit(width, least int) {
+	room := width
+	last := len(t.header) - 1
+	for i, title := range t.header[:max(0, last)] {
+		widest := lipgloss.Width(title)
+		for _, row := range t.rows {
+			widest = max(widest, lipgloss.Width(clean(row[i])))
+		}
+		room -= widest + gap
+	}
+	if width <= 0 || last < 0 {
+		return
+	}
+	for _, row := range t.rows {
+		row[last] = cut(clean(row[last]), max(room, least))
+	}
 }
 
 // paint colours a state. Every other word gets the default colour, since

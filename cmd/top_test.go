@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -40,7 +41,7 @@ func newFlickering(t *testing.T) *flickering {
 	f := &flickering{}
 	behind := httputil.NewSingleHostReverseProxy(to)
 	transport := &http.Transport{}
-	behind.Transport = transport
+	behind.Transport, behind.ErrorLog = transport, log.New(io.Discard, "", 0) // a program that ends breaks calls off
 	door := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if f.shut.Load() {
 			panic(http.ErrAbortHandler) // the connection breaks

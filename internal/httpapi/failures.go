@@ -107,7 +107,7 @@ func (s *server) ignoreFailure(ctx context.Context, in *ignoreInput) (*failureOu
 // none.
 func (s *server) onFailure(ctx context.Context, fingerprint string, do func(context.Context) (*client.FailureGroup, error)) (*failureOutput, error) {
 	if !failure.Valid(fingerprint) {
-		return nil, plainProblem(http.StatusBadRequest, "the fingerprint is none: it has 16 hexadecimal digits, in lower case")
+		return nil, plainProblem(http.StatusBadRequest, "this is no fingerprint: one has 16 hexadecimal digits, in lower case; GET /v1/failures lists them")
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
