@@ -40,6 +40,10 @@ quickstart: need ## Walk through the README in a fresh copy, command by command
 bench: need ## Measure Legwork beside plain asynq (takes minutes)
 	$(GO) test -run '^$$' -bench . -timeout 60m ./internal/bench
 
+.PHONY: control
+control: need ## Measure the control plane over 1.2 million jobs (takes minutes)
+	$(GO) run ./internal/bench/control/program
+
 .PHONY: chaos
 chaos: need ## Kill, freeze and cut off workers and Redis under load (takes minutes)
 	LEGWORK_CHAOS=full $(GO) test -count=1 -v -parallel 3 -timeout 40m -run 'Killed|Cut|Frozen' ./internal/chaos
