@@ -39,6 +39,7 @@ type Job struct {
 	Result     json.RawMessage   `json:"result,omitempty"`
 	Discarded  string            `json:"discarded,omitempty" doc:"Why the handler ended the job without a result"`
 	LastError  string            `json:"last_error,omitempty"`
+	Progress   *Progress         `json:"progress,omitempty" doc:"What the handler last reported"`
 	Tags       []string          `json:"tags,omitempty"`
 	Headers    map[string]string `json:"headers,omitempty"`
 	NextRunAt  *time.Time        `json:"next_run_at,omitempty" doc:"When a scheduled job or the next attempt is due"`

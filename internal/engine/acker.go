@@ -26,6 +26,7 @@ const ackKeep = 15 * time.Minute
 // does not hold up the others.
 type acker struct {
 	ender    ender
+	scribe   *scribe
 	holdings *holdings
 	log      *slog.Logger
 	wrong    *complaints
@@ -43,9 +44,9 @@ type acker struct {
 	closed  bool            // guarded by mu
 }
 
-func newAcker(c redis.UniversalClient, holder string, h *holdings, wrong *complaints, tally *Tally, log *slog.Logger) *acker {
+func newAcker(c redis.UniversalClient, holder string, h *holdings, wrong *complaints, tally *Tally, s *scribe, log *slog.Logger) *acker {
 	return &acker{
-		ender: newEnder(c, holder), holdings: h, log: log, wrong: wrong, tally: tally, stuck: map[string]bool{},
+		ender: newEnder(c, holder), scribe: s, holdings: h, log: log, wrong: wrong, tally: tally, stuck: map[string]bool{},
 		room: make(chan struct{}, ackMax), wake: make(chan struct{}, 1), over: make(chan struct{}),
 	}
 }
@@ -116,7 +117,7 @@ func (a *acker) gather() []*ending {
 func (a *acker) try(lot []*ending) []*ending {
 	ctx, cancel := context.WithTimeout(context.Background(), ackTryMax)
 	defer cancel()
-	a.ender.write(ctx, lot)
+	a.ender.write(ctx, a.scribe.last(ctx, lot))
 	now := time.Now()
 	var left []*ending
 	for _, j := range lot {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,12 +13,13 @@ import (
 //	handed out --> running --> returned --> ending --> gone
 //	                   `--> cancelled --> zombie, if it does not return
 //
-// All but the first four are guarded by the holdings' mu.
+// All but the first five are guarded by the holdings' mu.
 type holding struct {
 	id, queue string
-	token     int64  // grows with each take of a job; 0 when asynq's own script took it
-	raw       string // the message; "" without a token
-	pending   int64  // since when it could have been started, Unix nanoseconds; 0: nobody knows
+	token     int64                   // grows with each take of a job; 0 when asynq's own script took it
+	raw       string                  // the message; "" without a token
+	journal   atomic.Pointer[journal] // what its run says; nil as long as it says nothing
+	pending   int64                   // since when it could have been started, Unix nanoseconds; 0: nobody knows
 
 	cancel    context.CancelCauseFunc // of the handler's context; nil while none runs
 	returned  chan struct{}           // closed when the handler has returned; made when somebody waits

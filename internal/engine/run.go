@@ -34,21 +34,27 @@ type run struct {
 	series   *series // where its end counts; nil: nowhere
 	progress progress
 
-	base   *slog.Logger
-	once   sync.Once // guards logger
-	logger *slog.Logger
+	scribe *scribe
+
+	base    *slog.Logger
+	once    sync.Once // guards process
+	process *slog.Logger
+	ownOnce sync.Once    // guards own
+	own     *slog.Logger // see logger
 }
 
-// log is the job's log, made when it is first needed: most jobs never say anything.
+// log is what the process log is told of the job, made when it is first needed: most
+// jobs never say anything.
 func (r *run) log() *slog.Logger {
-	r.once.Do(func() { r.logger = r.base.With("job", r.id, "type", r.msg.Type, "attempt", r.attempt) })
-	return r.logger
+	r.once.Do(func() { r.process = r.base.With("job", r.id, "type", r.msg.Type, "attempt", r.attempt) })
+	return r.process
 }
 
 // attempt runs one job on the hand's goroutine. Asynq's context ends only when asynq
 // gives the job up.
 func (w *Worker) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) error {
 	r := newRun(asynqCtx, task, w.Log)
+	r.scribe = w.scribe
 	ctx, cancel, err := w.begin(r, h)
 	defer cancel(nil)
 	conclude := func(result json.RawMessage, err error) error {
@@ -159,7 +165,7 @@ func (r *run) scope(ctx context.Context, e *effects) jobs.Scope {
 		CreatedAt: r.created(), Headers: r.msg.UserHeaders(), Tags: r.meta.Tags,
 	}
 	return jobs.Scope{
-		Info: info, Logger: r.log, Progress: func(done, total int64) { r.report(ctx, done, total) },
+		Info: info, Logger: r.logger, Progress: func(done, total int64) { r.report(ctx, done, total) },
 		Once: func(ctx context.Context, key string, effect jobs.EffectFunc) (json.RawMessage, error) {
 			return e.do(ctx, r, key, effect)
 		},

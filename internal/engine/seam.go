@@ -157,6 +157,7 @@ func (w *Worker) letGo(ctx context.Context, j *holding) {
 	if j.token == 0 {
 		return
 	}
+	w.scribe.last(ctx, []*ending{{holding: j}})
 	if err := w.Redis.HDel(ctx, store.KeysOf(j.queue).Holders(), j.id).Err(); err != nil {
 		w.Log.Warn("job's holder not removed", "job", j.id, "queue", j.queue, "error", err)
 	}

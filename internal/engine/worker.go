@@ -108,6 +108,7 @@ type Worker struct {
 	onFailure failureFunc
 	failures  *failures
 	acker     *acker
+	scribe    *scribe
 	marks     *marks
 	vital     vital
 	pulse     pulse
@@ -148,7 +149,8 @@ func NewWorker(o WorkerOptions) *Worker {
 	})
 	w.effects = newEffects(w.Redis, holder, w.holdings)
 	w.marks = newMarks(w.Redis, holder, w.vital, w.Log)
-	w.acker = newAcker(w.Redis, holder, w.holdings, w.wrong, w.Tally, w.Log)
+	w.scribe = newScribe(w.Redis, holder, w.Log)
+	w.acker = newAcker(w.Redis, holder, w.holdings, w.wrong, w.Tally, w.scribe, w.Log)
 	w.failures = newFailures(w.Redis, holder, w.Log)
 	w.onFailure = w.failures.note
 	w.acker.tell, w.hub.reaper.tell = w.tellFailure, w.tellFailure
@@ -177,6 +179,7 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.cancelLoops = cancel
 	w.loops.Go(func() { w.pulse.run(loops) })
 	w.loops.Go(func() { w.marks.run(loops) })
+	w.loops.Go(func() { w.scribe.run(loops) })
 	w.loops.Go(func() { w.watch(loops) })
 	w.started = true
 	for _, o := range w.Pools {

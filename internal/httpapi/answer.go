@@ -99,6 +99,9 @@ func appendJob(b []byte, j *client.Job) []byte {
 	}
 	b = appendStringField(b, `,"discarded":`, j.Discarded)
 	b = appendStringField(b, `,"last_error":`, j.LastError)
+	if j.Progress != nil {
+		b = appendProgress(append(b, `,"progress":`...), j.Progress)
+	}
 	if len(j.Tags) > 0 {
 		b = appendTags(append(b, `,"tags":`...), j.Tags)
 	}
@@ -114,6 +117,13 @@ func appendJob(b []byte, j *client.Job) []byte {
 		b = strconv.AppendInt(append(b, `,"failed_attempts":`...), int64(j.FailedAttempts), 10)
 	}
 	return append(b, '}')
+}
+
+func appendProgress(b []byte, p *client.Progress) []byte {
+	b = strconv.AppendInt(append(b, `{"done":`...), p.Done, 10)
+	b = strconv.AppendInt(append(b, `,"total":`...), p.Total, 10)
+	b = appendTime(append(b, `,"at":`...), p.At)
+	return append(strconv.AppendInt(append(b, `,"attempt":`...), int64(p.Attempt), 10), '}')
 }
 
 func appendTags(b []byte, tags []string) []byte {

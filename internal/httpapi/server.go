@@ -56,6 +56,7 @@ func New(o Options) http.Handler {
 	s.registerEnqueue(api)
 	s.registerJobs(api)
 	s.registerTransfer(api)
+	s.registerLogs(api)
 	s.registerQueues(api)
 	s.registerFailures(api)
 	s.registerActions(api)

@@ -22,6 +22,7 @@ type record struct {
 	discarded string
 	finished  int64 // Unix milliseconds, 0 when unknown
 	unstarted bool
+	progress  string  // a store.Progress, or ""
 	since     int64   // Unix nanoseconds since when it is or was pending, 0 when unknown
 	due       float64 // score in the scheduled or retry set, 0 when unknown
 }
@@ -30,7 +31,7 @@ type record struct {
 func recordFields() []string {
 	return []string{
 		store.FieldMessage, store.FieldState, store.FieldResult, store.FieldDiscarded,
-		store.FieldFinished, store.FieldUnstarted, store.FieldPendingSince,
+		store.FieldFinished, store.FieldUnstarted, store.FieldPendingSince, store.FieldProgress,
 	}
 }
 
@@ -43,6 +44,7 @@ func newRecord(queue, id string, values []any) (r *record, ok bool) {
 	}
 	r.finished, _ = strconv.ParseInt(text(4), 10, 64)
 	r.since, _ = strconv.ParseInt(text(6), 10, 64)
+	r.progress = text(7)
 	r.msg, _ = store.Decode([]byte(r.raw))
 	return r, true
 }
@@ -86,7 +88,7 @@ func (r *record) show(meta store.Meta, payload json.RawMessage) client.Job {
 		ID: r.id, Type: r.msg.Type, Queue: store.QueueOf(r.queue), State: string(r.state),
 		Attempt: r.attempt(), MaxRetries: r.msg.Retry,
 		Timeout: client.Duration(meta.Timeout * int64(time.Millisecond)), Retention: client.Duration(r.msg.Retention * int64(time.Second)),
-		Payload: payload, Discarded: r.discarded, LastError: r.msg.Error,
+		Payload: payload, Discarded: r.discarded, LastError: r.msg.Error, Progress: viewProgress(r.progress),
 		Tags: meta.Tags, Headers: r.msg.UserHeaders(),
 		NextRunAt: r.nextRun(), FinishedAt: r.finishedAt(),
 	}

@@ -18,6 +18,7 @@ const (
 	ChannelCancel    = "legwork:cancel"       // ids of running jobs to cancel
 	ChannelWake      = "legwork:wake"         // "w" and a queue that has jobs, "d" and one whose earliest start has changed
 	ChannelFinished  = "legwork:finished"     // prefix; one channel per waiting process
+	ChannelLog       = "legwork:log"          // prefix; one channel per job, with a word when its log or progress has grown
 )
 
 // Fields of a job's hash. The first four are asynq's.
@@ -38,9 +39,10 @@ const (
 	FieldIndex        = "lw_index"      // what lua/index.lua has put the job under: "<state> <fingerprint> <type>"
 	FieldRetriedFrom  = "lw_from"       // id of the job that this one is an edited copy of
 	FieldRetriedAs    = "lw_as"         // id of the edited copy of this job
-	FieldLogPrefix    = "lw_log:"       // then attempt and number: lines of the job's own log
+	FieldLogRuns      = "lw_logs"       // the last runs that have a log, see [LogRun]
+	FieldLogPrefix    = "lw_log:"       // then a run's number and a chunk's: lines of the job's own log, see [LogLine]
 	FieldAction       = "lw_action"     // id of the last action that moved the job
-	FieldProgress     = "lw_progress"   // what the handler last reported
+	FieldProgress     = "lw_progress"   // what the handler last reported, see [Progress]
 )
 
 // Keys makes the keys of one queue, in the shapes that asynq 0.26 uses
