@@ -100,7 +100,7 @@ func examine(ctx context.Context, cfg configs.Config) (report *doctor.Report, er
 	defer func() { err = errors.Join(err, c.Close()) }()
 	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
 	defer cancel()
-	d := doctor.New(doctor.Options{Redis: c, Strict: cfg.Redis.Durability == configs.DurabilityStrict, FullAt: cfg.Redis.FullAt})
+	d := doctor.New(doctor.Options{Redis: c, Strict: cfg.Redis.Durability == configs.DurabilityStrict, FullAt: cfg.Redis.FullAt, LetterLevels: cfg.DeadLetters.WarnAt})
 	return d.Examine(ctx), nil
 }
 

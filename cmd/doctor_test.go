@@ -39,7 +39,7 @@ func TestDoctorExitCodes(t *testing.T) {
 			t.Errorf("--json: %v\n%s", err, machine.stdout.String())
 		}
 	}
-	step(exitOK, doctor.LevelOK, "no failures, no warnings, 16 ok", "ok    workers            1 process; queues: default")
+	step(exitOK, doctor.LevelOK, "no failures, no warnings, 17 ok", "ok    workers            1 process; queues: default")
 	set := func(name, value string) {
 		t.Helper()
 		if err := inst.Client.ConfigSet(t.Context(), name, value).Err(); err != nil {

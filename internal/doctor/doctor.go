@@ -23,6 +23,8 @@ type Options struct {
 	// FullAt is the percentage of maxmemory from which on new jobs are refused; 0
 	// when they never are.
 	FullAt int
+	// LetterLevels are the numbers of dead letters in a queue to warn at.
+	LetterLevels []int
 }
 
 // Doctor examines a Redis.
@@ -30,10 +32,14 @@ type Doctor struct {
 	redis  redis.UniversalClient
 	strict bool
 	fullAt int
+
+	letterLevels []int
 }
 
 // New returns a doctor.
-func New(o Options) *Doctor { return &Doctor{redis: o.Redis, strict: o.Strict, fullAt: o.FullAt} }
+func New(o Options) *Doctor {
+	return &Doctor{redis: o.Redis, strict: o.Strict, fullAt: o.FullAt, letterLevels: o.LetterLevels}
+}
 
 // check is one examination. It is given all that was gathered, and makes one
 // finding or more, or none when it does not apply.
@@ -51,7 +57,7 @@ func (d *Doctor) Examine(ctx context.Context) *Report {
 	findings := append([]Finding{hello}, p.run(ctx, d.serverChecks())...)
 	findings = append(findings, p.run(ctx, []check{d.memory, latency})...)
 	p.readJobs(ctx)
-	findings = append(findings, p.run(ctx, []check{workers, unserved, scripts, stuck, ghosts, orphans, keyTypes})...)
+	findings = append(findings, p.run(ctx, []check{workers, unserved, scripts, stuck, ghosts, orphans, keyTypes, d.deadLetters})...)
 	return newReport(findings, began)
 }
 

@@ -41,6 +41,7 @@ const (
 	CodeGhosts      = "ghost_ids"
 	CodeOrphans     = "unlisted_jobs"
 	CodeKeyTypes    = "key_types"
+	CodeLetters     = "dead_letters"
 )
 
 // Code is a kind of finding.
@@ -67,6 +68,7 @@ func Codes() []Code {
 		{CodeGhosts, "ids in lists have their jobs"},
 		{CodeOrphans, "jobs are in the list of their state"},
 		{CodeKeyTypes, "keys under asynq's names are of asynq's types"},
+		{CodeLetters, "no queue has more dead letters than dead_letters.warn_at says"},
 	}
 }
 

@@ -46,7 +46,7 @@ type server struct {
 }
 
 // New returns the handler of every path of the API: /v1, /openapi.json, /docs,
-// /healthz and /readyz.
+// /healthz, /readyz and /metrics.
 func New(o Options) http.Handler {
 	s := &server{Options: o, log: o.Log, unavailable: &outage{}}
 	e := echo.New()
@@ -65,6 +65,7 @@ func New(o Options) http.Handler {
 	s.registerHealth(api)
 	describeProblems(api.OpenAPI())
 	s.registerDocs(e, api)
+	s.registerMetrics(e)
 	return headAsGet(e)
 }
 
