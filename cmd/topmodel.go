@@ -103,12 +103,26 @@ func (m topModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			m.notice = m.words(msg.err)
 		}
 	case tea.KeyMsg:
-		return m.key(msg.String())
+		return m.keys(msg)
 	}
 	return m, nil
 }
 
-func (m topModel) key(key string) (tea.Model, tea.Cmd) {
+// keys takes what was read from the terminal at once: of somebody quick, several keys.
+func (m topModel) keys(msg tea.KeyMsg) (tea.Model, tea.Cmd) {
+	if msg.Type != tea.KeyRunes || msg.Alt || msg.Paste {
+		return m.key(msg.String())
+	}
+	var todo []tea.Cmd
+	for _, r := range msg.Runes {
+		var cmd tea.Cmd
+		m, cmd = m.key(string(r))
+		todo = append(todo, cmd)
+	}
+	return m, tea.Batch(todo...)
+}
+
+func (m topModel) key(key string) (topModel, tea.Cmd) {
 	if key == "q" || key == "ctrl+c" {
 		return m, tea.Quit
 	}

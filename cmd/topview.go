@@ -52,7 +52,7 @@ func (m topModel) View() string {
 	for len(lines) < m.height-1 {
 		lines = append(lines, "")
 	}
-	return strings.Join(append(lines[:m.height-1], m.keys()), "\n")
+	return strings.Join(append(lines[:m.height-1], m.legend()), "\n")
 }
 
 // head is the name of the server, the time of the picture, and its figures.
@@ -93,7 +93,7 @@ func (m topModel) banner() string {
 	return style.Render(cut(clean(text), m.width))
 }
 
-func (m topModel) keys() string {
+func (m topModel) legend() string {
 	text := fmt.Sprintf("q quit  ↑↓ select  p pause  s sort: %s  space hold  ? help", topSortings()[m.sorting].name)
 	return m.style.dim.Render(cut(text, m.width))
 }

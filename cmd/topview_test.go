@@ -191,6 +191,9 @@ func TestTopSelects(t *testing.T) {
 			t.Errorf("after %s: %q, want %q", step.key, m.selected, step.want)
 		}
 	}
+	if quick := after(m, press("jjkj")); quick.selected != "queue-03" {
+		t.Errorf("four keys at once: %q", quick.selected)
+	}
 	less := crowded()
 	less.Queues = less.Queues[5:7]
 	if m = after(m, topShown{less, nil}); m.selected != "queue-05" {
