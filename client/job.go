@@ -44,6 +44,7 @@ type Job struct {
 	Headers    map[string]string `json:"headers,omitempty"`
 	NextRunAt  *time.Time        `json:"next_run_at,omitempty" doc:"When a scheduled job or the next attempt is due"`
 	FinishedAt *time.Time        `json:"finished_at,omitempty" doc:"When the job was completed or archived"`
+	Cancel     *Cancel           `json:"cancel,omitempty" doc:"While the job runs and somebody wants it cancelled"`
 
 	Attempts       []Attempt `json:"attempts,omitempty" doc:"Failed attempts, the oldest first: the last 50. Only where one job is asked for"`
 	FailedAttempts int       `json:"failed_attempts,omitempty" doc:"How many attempts ever failed. Only where one job is asked for"`

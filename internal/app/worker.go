@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -45,10 +46,12 @@ func (a *App) composeWorker(ctx context.Context, failed chan<- error) error {
 		StopTimeout: max(c.StopTimeout, 1), CancelGrace: max(c.CancelGrace, 1),
 		ResultLimit: int(a.cfg.Jobs.ResultLimit), ZombieLimit: c.ZombieLimit, Plain: behaviours(c.Plain), Tally: a.tally, Log: a.log,
 	})
-	slots, queues := sumOf(poolsOf(c, nil))
-	w.announcer = engine.NewAnnouncer(a.redis, a.registry, a.id, a.version, slots, queues, w.Unknown, a.log)
+	w.announcer = engine.NewAnnouncer(engine.AnnouncerOptions{
+		Redis: a.redis, Registry: a.registry, ID: a.id, Version: a.version, Roles: a.cfg.Roles, Pools: poolsOf(c, nil),
+		State: w.State, Unknown: w.Unknown, Log: a.log,
+	})
 	a.worker = w
-	a.parts = append(a.parts, part{"worker", w.start, w.stop}, part{"announcer", w.announcer.Start, w.announcer.Stop})
+	a.parts = append(a.parts, part{"worker", w.start, w.stop})
 	a.shards.OnGrow(a.regrow)
 	return nil
 }
@@ -56,6 +59,9 @@ func (a *App) composeWorker(ctx context.Context, failed chan<- error) error {
 func (w *worker) start(ctx context.Context) error {
 	if err := w.Start(ctx); err != nil {
 		return err
+	}
+	if err := w.announcer.Start(ctx); err != nil {
+		return errors.Join(err, w.Stop(ctx))
 	}
 	w.gone.Go(func() {
 		select {
@@ -67,10 +73,15 @@ func (w *worker) start(ctx context.Context) error {
 	return nil
 }
 
+// stop is announced, so that people see what a stopping process still runs, until
+// it is over.
 func (w *worker) stop(ctx context.Context) error {
 	close(w.done)
 	w.gone.Wait()
-	return w.Stop(ctx)
+	w.gone.Go(func() { w.announcer.Leave(ctx) })
+	err := w.Stop(ctx)
+	w.gone.Wait()
+	return errors.Join(err, w.announcer.Stop(ctx))
 }
 
 // Reconfigure applies what a running process can: the worker's queues, slots and
@@ -126,8 +137,9 @@ func (a *App) reshape(ctx context.Context, c configs.Worker) error {
 		return fmt.Errorf("change the worker's pools: %w", err)
 	}
 	a.worker.pools = pools
-	slots, queues := sumOf(poolsOf(c, nil))
-	a.worker.announcer.Update(ctx, slots, queues)
+	told := poolsOf(c, nil)
+	a.worker.announcer.Update(ctx, told)
+	slots, queues := sumOf(told)
 	a.log.InfoContext(ctx, "worker reconfigured", "slots", slots, "queues", slices.Sorted(maps.Keys(queues)))
 	return nil
 }

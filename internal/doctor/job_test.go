@@ -181,8 +181,10 @@ func TestUnservedQueues(t *testing.T) {
 	run(t, inst.Client, "SET "+store.KeysOf("paused").Paused()+" 1")
 	want(t, examine(t, inst.Client), doctor.CodeWorkers, doctor.LevelWarn, "none lives")
 	want(t, examine(t, inst.Client), doctor.CodeUnserved, doctor.LevelWarn, "3 pending jobs in 3 queues")
-	log := slog.New(slog.DiscardHandler)
-	a := engine.NewAnnouncer(inst.Client, jobs.NewRegistry(), "w1", "v1", 1, map[string]int{"ours": 1}, func() int64 { return 0 }, log)
+	a := engine.NewAnnouncer(engine.AnnouncerOptions{
+		Redis: inst.Client, Registry: jobs.NewRegistry(), ID: "w1", Version: "v1", Log: slog.New(slog.DiscardHandler),
+		Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{"ours": 1}, Concurrency: 1}},
+	})
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +212,10 @@ func TestUnknownScripts(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
 	want(t, examine(t, inst.Client), doctor.CodeScripts, doctor.LevelOK, "none run")
-	a := engine.NewAnnouncer(inst.Client, jobs.NewRegistry(), "w1", "v1", 1, map[string]int{"q": 1}, func() int64 { return 7 }, slog.New(slog.DiscardHandler))
+	a := engine.NewAnnouncer(engine.AnnouncerOptions{
+		Redis: inst.Client, Registry: jobs.NewRegistry(), ID: "w1", Version: "v1", Log: slog.New(slog.DiscardHandler), Unknown: func() int64 { return 7 },
+		Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{"q": 1}, Concurrency: 1}},
+	})
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

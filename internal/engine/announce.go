@@ -28,27 +28,38 @@ const (
 
 // Announcement is what a living worker process tells the others about itself.
 type Announcement struct {
-	ID          string         `json:"id"`
-	Host        string         `json:"host"`
-	PID         int            `json:"pid"`
-	Version     string         `json:"version"` // of the binary
-	StartedAt   time.Time      `json:"started_at"`
-	Concurrency int            `json:"concurrency"`
-	Queues      map[string]int `json:"queues"` // weight by name
-	Types       []client.Type  `json:"types"`
-	// UnknownScripts counts the scripts of asynq's that the process has run and that
-	// its seam did not recognise.
-	UnknownScripts int64 `json:"unknown_scripts,omitempty"`
+	store.Worker
+	Types []client.Type `json:"types"`
+}
+
+// AnnouncerOptions configures an [Announcer].
+type AnnouncerOptions struct {
+	// Redis is where the announcement is kept. Required; it is not closed.
+	Redis redis.UniversalClient
+	// Registry has the types to announce. Required.
+	Registry *jobs.Registry
+	// ID names the process, as [WorkerOptions].ID does. Required.
+	ID string
+	// Version is the binary's.
+	Version string
+	// Roles are those that the process has.
+	Roles []string
+	// Pools are its slots, with queues and not their shards.
+	Pools []PoolOptions
+	// State is asked before each announcement, as [Worker.State] is. It may be nil.
+	State func() string
+	// Unknown is asked for the scripts not recognised so far, as [Worker.Unknown]
+	// is. It may be nil.
+	Unknown func() int64
+	// Log receives warnings. Defaults to slog.Default().
+	Log *slog.Logger
 }
 
 // Announcer keeps a worker process's [Announcement] in Redis while it lives, so
-// that API processes without the handlers know the types.
+// that API processes without the handlers know the types, and people the process.
 type Announcer struct {
-	redis redis.UniversalClient
+	AnnouncerOptions
 	vital vital
-	log   *slog.Logger
-	// unknown is asked for [Announcement.UnknownScripts] before each announcement.
-	unknown func() int64
 
 	mu     sync.Mutex
 	doc    Announcement       // guarded by mu
@@ -56,22 +67,31 @@ type Announcer struct {
 	done   sync.WaitGroup
 }
 
-// NewAnnouncer returns an announcer of the registry's types. The id names the
-// process; version is the binary's; unknown tells the scripts not recognised so
-// far, as [Pool.UnknownScripts] does, and may be nil.
-func NewAnnouncer(c redis.UniversalClient, r *jobs.Registry, id, version string, concurrency int, queues map[string]int, unknown func() int64, log *slog.Logger) *Announcer {
-	host, _ := os.Hostname()
-	doc := Announcement{
-		ID: id, Host: host, PID: os.Getpid(), Version: version, StartedAt: time.Now().UTC(),
-		Concurrency: concurrency, Queues: queues, Types: []client.Type{},
+// NewAnnouncer returns an announcer that is not running yet.
+func NewAnnouncer(o AnnouncerOptions) *Announcer {
+	if o.Log == nil {
+		o.Log = slog.Default()
 	}
-	for _, t := range r.Types() {
+	doc := Announcement{Types: []client.Type{}, Worker: store.Worker{
+		ID: o.ID, Host: hostname(), PID: os.Getpid(), Version: o.Version, Roles: o.Roles, StartedAt: time.Now().UTC(),
+	}}
+	for _, t := range o.Registry.Types() {
 		doc.Types = append(doc.Types, Describe(&t.Definition))
 	}
-	if unknown == nil {
-		unknown = func() int64 { return 0 }
+	doc.have(o.Pools)
+	return &Announcer{AnnouncerOptions: o, vital: newVital(), doc: doc}
+}
+
+// have makes the pools those of the announcement.
+func (d *Announcement) have(pools []PoolOptions) {
+	d.Concurrency, d.Queues, d.Pools = 0, map[string]int{}, nil
+	for _, p := range pools {
+		d.Concurrency += p.Concurrency
+		for q, weight := range p.Queues {
+			d.Queues[q] = max(d.Queues[q], weight)
+		}
+		d.Pools = append(d.Pools, store.WorkerPool{Name: p.Name, Queues: p.Queues, StrictPriority: p.StrictPriority, Concurrency: p.Concurrency})
 	}
-	return &Announcer{redis: c, vital: newVital(), doc: doc, unknown: unknown, log: log}
 }
 
 // Start announces once and then keeps the announcement alive until Stop.
@@ -90,11 +110,24 @@ func (a *Announcer) Start(ctx context.Context) error {
 	return nil
 }
 
-// Update announces other slots and queues from now on.
-func (a *Announcer) Update(ctx context.Context, concurrency int, queues map[string]int) {
+// Update announces other pools from now on.
+func (a *Announcer) Update(ctx context.Context, pools []PoolOptions) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.doc.Concurrency, a.doc.Queues = concurrency, queues
+	a.doc.have(pools)
+	if a.cancel != nil {
+		a.tell(ctx, a.doc)
+	}
+}
+
+// Leave announces that the process takes no more jobs and ends once it has finished
+// those that it runs. Stop follows.
+func (a *Announcer) Leave(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, announceStopMax)
+	defer cancel()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.doc.State = store.WorkerStopping
 	if a.cancel != nil {
 		a.tell(ctx, a.doc)
 	}
@@ -114,7 +147,7 @@ func (a *Announcer) Stop(ctx context.Context) error {
 	a.done.Wait()
 	ctx, cancel := context.WithTimeout(ctx, announceStopMax)
 	defer cancel()
-	pipe := a.redis.Pipeline()
+	pipe := a.Redis.Pipeline()
 	pipe.SRem(ctx, store.KeyWorkers, a.doc.ID)
 	pipe.Del(ctx, store.KeyWorkerPrefix+a.doc.ID)
 	if _, err := pipe.Exec(ctx); err != nil {
@@ -134,15 +167,21 @@ func (a *Announcer) keep(ctx context.Context) {
 
 // tell writes the announcement; the next one makes up for what fails.
 func (a *Announcer) tell(ctx context.Context, doc Announcement) {
-	doc.UnknownScripts = a.unknown()
+	doc.At = time.Now().UTC()
+	if a.State != nil && doc.State == "" {
+		doc.State = a.State()
+	}
+	if a.Unknown != nil {
+		doc.UnknownScripts = a.Unknown()
+	}
 	raw, err := json.Marshal(doc)
 	if err == nil {
 		err = errors.Join(
-			a.vital.set(ctx, a.redis, store.KeyWorkerPrefix+doc.ID, raw, announceTTL),
-			a.vital.add(ctx, a.redis, store.KeyWorkers, doc.ID),
+			a.vital.set(ctx, a.Redis, store.KeyWorkerPrefix+doc.ID, raw, announceTTL),
+			a.vital.add(ctx, a.Redis, store.KeyWorkers, doc.ID),
 		)
 	}
 	if err != nil && ctx.Err() == nil {
-		a.log.WarnContext(ctx, "worker not announced, trying again", "error", err)
+		a.Log.WarnContext(ctx, "worker not announced, trying again", "error", err)
 	}
 }

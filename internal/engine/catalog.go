@@ -112,6 +112,9 @@ func (c *Catalog) Weights(ctx context.Context) map[string]int {
 	v, _ := c.current(ctx, catalogFresh)
 	out := map[string]int{}
 	for _, w := range v.workers {
+		if w.State == store.WorkerStopping {
+			continue
+		}
 		for q, weight := range w.Queues {
 			out[q] = max(out[q], weight)
 		}
@@ -206,7 +209,9 @@ func (c *Catalog) index(ctx context.Context, workers []Announcement, now time.Ti
 	v := &view{at: now, workers: workers, types: map[string]*jobs.Definition{}, count: map[string]int{}}
 	for _, w := range workers {
 		for _, t := range w.Types {
-			v.count[t.Name]++
+			if w.State != store.WorkerStopping {
+				v.count[t.Name]++
+			}
 			d, err := c.define(t)
 			if err != nil {
 				c.log.WarnContext(ctx, "announced type left out", "worker", w.ID, "error", err)

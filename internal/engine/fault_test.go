@@ -173,7 +173,10 @@ func TestAnnouncedTypes(t *testing.T) {
 	if _, err := api.Enqueue(t.Context(), client.Enqueue{Type: "far.work"}, ""); jobs.CodeOf(err) != jobs.CodeUnknownType {
 		t.Fatalf("before the announcement: %v", err)
 	}
-	a := engine.NewAnnouncer(inst.Client, worker.reg, "w1", "v1", 10, map[string]int{"far": 3}, nil, slog.New(slog.DiscardHandler))
+	a := engine.NewAnnouncer(engine.AnnouncerOptions{
+		Redis: inst.Client, Registry: worker.reg, ID: "w1", Version: "v1", Log: slog.New(slog.DiscardHandler),
+		Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{"far": 3}, Concurrency: 10}},
+	})
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

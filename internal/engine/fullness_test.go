@@ -191,7 +191,10 @@ func TestFullRedisKeepsWorkersAlive(t *testing.T) {
 	squeeze(t, inst.Client, 200)
 	worker := r.worker(nil)
 	t.Cleanup(func() { close(release) })
-	a := engine.NewAnnouncer(inst.Client, r.reg, "w1", "v1", 1, map[string]int{"default": 1}, worker.Unknown, slog.New(slog.DiscardHandler))
+	a := engine.NewAnnouncer(engine.AnnouncerOptions{
+		Redis: inst.Client, Registry: r.reg, ID: "w1", Version: "v1", Log: slog.New(slog.DiscardHandler), State: worker.State, Unknown: worker.Unknown,
+		Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{"default": 1}, Concurrency: 1}},
+	})
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,10 @@ type holding struct {
 	journal   atomic.Pointer[journal] // what its run says; nil as long as it says nothing
 	pending   int64                   // since when it could have been started, Unix nanoseconds; 0: nobody knows
 
+	kind      string                  // the type of the job; set when its run begins, as the next three are
+	attempt   int                     // number of the attempt
+	began     time.Time               // of the run
+	until     time.Time               // when the handler's context is to end at the latest
 	cancel    context.CancelCauseFunc // of the handler's context; nil while none runs
 	returned  chan struct{}           // closed when the handler has returned; made when somebody waits
 	since     time.Time               // when the job was handed out; then when the handler's context ended, or is to end
@@ -88,14 +92,15 @@ func (h *holdings) ending(j *holding) bool {
 
 // begin notes that the job's handler runs, at most until end. The job is noted,
 // too, when asynq's own script took it.
-func (h *holdings) begin(id, queue, hand string, end time.Time, cancel context.CancelCauseFunc) *holding {
+func (h *holdings) begin(r *run, hand string, end time.Time, cancel context.CancelCauseFunc) *holding {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	j := h.byKey[jobKey{queue, id}]
+	j := h.byKey[jobKey{r.queue, r.id}]
 	if j == nil {
-		j = &holding{id: id, queue: queue}
+		j = &holding{id: r.id, queue: r.queue}
 		h.byKey[j.key()] = j
 	}
+	j.kind, j.attempt, j.began, j.until = r.msg.Type, r.attempt, r.began, end
 	j.cancel, j.since, j.begun, j.hand = cancel, end, true, hand
 	if h.halted {
 		j.end(errPoolStopped)
@@ -127,16 +132,19 @@ func (j *holding) end(cause error) {
 	j.cancel(cause)
 }
 
-// cancel ends the contexts of jobs with the id that run here: of one, but for jobs of
-// foreign clients, whose ids are unique within a queue only.
-func (h *holdings) cancel(id string, cause error) {
+// cancel ends the contexts of jobs with the id that run here, and returns the jobs:
+// one, but for jobs of foreign clients, whose ids are unique within a queue only.
+func (h *holdings) cancel(id string, cause error) []*holding {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	var all []*holding
 	for key, j := range h.byKey {
-		if key.id == id {
+		if key.id == id && j.cancel != nil {
 			j.end(cause)
+			all = append(all, j)
 		}
 	}
+	return all
 }
 
 // cancelOne ends the context of the job, if it runs.

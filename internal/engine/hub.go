@@ -59,6 +59,7 @@ type hub struct {
 	lanes   map[string]*lane // guarded by mu
 	waiting []*waiter        // guarded by mu; the last one is woken first
 	closed  bool             // guarded by mu; nothing is taken any more
+	quiet   bool             // guarded by mu; nothing is taken until somebody says so
 
 	forwarder *forwarder
 	reaper    *reaper
@@ -192,7 +193,9 @@ func (h *hub) wake(queue string) {
 	defer h.mu.Unlock()
 	if l := h.lanes[queue]; l != nil {
 		l.dirty = true
-		h.wakeOne(queue)
+		if !h.quiet {
+			h.wakeOne(queue)
+		}
 	}
 }
 

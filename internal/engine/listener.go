@@ -20,6 +20,7 @@ const listenerPing = 10 * time.Second
 type listener struct {
 	redis redis.UniversalClient
 	calls map[string]func(message string) // by channel
+	again func()                          // called when the subscription is there, at first and again; may be nil
 	sub   *redis.PubSub
 	done  sync.WaitGroup
 }
@@ -31,10 +32,17 @@ func newListener(c redis.UniversalClient, calls map[string]func(string)) *listen
 // start subscribes and returns without waiting for Redis's confirmation.
 func (l *listener) start(ctx context.Context) {
 	l.sub = l.redis.Subscribe(context.WithoutCancel(ctx), slices.Sorted(maps.Keys(l.calls))...)
-	messages := l.sub.Channel(redis.WithChannelHealthCheckInterval(listenerPing))
+	messages := l.sub.ChannelWithSubscriptions(redis.WithChannelHealthCheckInterval(listenerPing))
 	l.done.Go(func() {
 		for m := range messages {
-			l.calls[m.Channel](m.Payload)
+			switch m := m.(type) {
+			case *redis.Message:
+				l.calls[m.Channel](m.Payload)
+			case *redis.Subscription:
+				if l.again != nil && m.Kind == "subscribe" && m.Count == len(l.calls) {
+					l.again()
+				}
+			}
 		}
 	})
 }

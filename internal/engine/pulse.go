@@ -23,6 +23,7 @@ type pulse struct {
 	redis  redis.UniversalClient
 	holder string
 	cut    func() // called when the key may be gone: others may soon be given this process's jobs
+	after  func() // called after each beat that has arrived
 	log    *slog.Logger
 	vital  vital
 }
@@ -44,6 +45,7 @@ func (p pulse) run(ctx context.Context) {
 		began := now()
 		if p.beat(ctx, p.patience(last)) {
 			last, silent = began, false
+			p.after()
 		}
 		check()
 	}

@@ -46,6 +46,7 @@ func (w *Worker) Reconfigure(ctx context.Context, pools []PoolOptions) error {
 		w.retire(p)
 	}
 	w.Pools = pools
+	w.publish()
 	w.slots.Store(slotsOf(pools))
 	w.hub.serve(ctx, queuesOfPools(pools))
 	return errors.Join(errs...)

@@ -112,7 +112,7 @@ func (w *Worker) begin(r *run, h *hand) (context.Context, context.CancelCauseFun
 	}
 	timed, stop := context.WithDeadlineCause(context.Background(), end, cause)
 	ctx, cancel := context.WithCancelCause(timed)
-	r.held = w.holdings.begin(r.id, r.queue, h.name, end, cancel)
+	r.held = w.holdings.begin(r, h.name, end, cancel)
 	w.marks.note(r.queue, r.held.token)
 	r.series = w.Tally.started(r.msg.Type, r.queue, now, r.held.pending)
 	return ctx, func(err error) { cancel(err); stop() }, err

@@ -79,8 +79,11 @@ func (s *seam) instead(ctx context.Context, sha string, keys []string, args []an
 	w := s.worker
 	switch kind := scriptKindOf(sha); kind {
 	case scriptDequeue:
-		if !w.plain(Dequeue) {
+		switch {
+		case !w.plain(Dequeue):
 			return s.dequeue(ctx, queueOf(keys)), nil
+		case w.hub.isQuiet():
+			return none(ctx), nil
 		}
 	case scriptForward:
 		if !w.plain(Forward) {
@@ -256,6 +259,13 @@ func queueOf(keys []string) string {
 	_, rest, _ := strings.Cut(keys[0], "{")
 	name, _, _ := strings.Cut(rest, "}")
 	return name
+}
+
+// none is the answer to a dequeue when there is no job.
+func none(ctx context.Context) *redis.Cmd {
+	cmd := redis.NewCmd(ctx)
+	cmd.SetErr(redis.Nil)
+	return cmd
 }
 
 func answer(ctx context.Context, v any) *redis.Cmd {

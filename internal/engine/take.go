@@ -22,6 +22,10 @@ func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, 
 			defer h.mu.Unlock()
 			return "", !h.closed, nil
 		}
+		if h.quiet {
+			defer h.mu.Unlock()
+			return "", true, nil
+		}
 		if len(l.buffer) > 0 && l.buffer[0].at.age() > takenMax {
 			h.mu.Unlock()
 			h.giveBack(ctx, l) // the process has stood still: others may have been given it
@@ -99,7 +103,7 @@ func (h *hub) takeAhead(l *lane) {
 // refill takes jobs into the lane's buffer, unless somebody is at it.
 func (h *hub) refill(ctx context.Context, l *lane) error {
 	h.mu.Lock()
-	if l.taking != nil || h.closed {
+	if l.taking != nil || h.closed || h.quiet {
 		h.mu.Unlock()
 		return nil
 	}
@@ -127,7 +131,7 @@ func (h *hub) store(l *lane, got []taken, left int64, n int, err error) (late bo
 	}
 	h.grow(l, len(got) == n && left > 0)
 	l.buffer, l.tookAt = append(l.buffer, got...), time.Now()
-	if h.closed || h.lanes[l.queue] != l {
+	if h.closed || h.quiet || h.lanes[l.queue] != l {
 		return true
 	}
 	if len(l.buffer) > 1 && !l.sweeping {

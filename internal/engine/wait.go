@@ -63,7 +63,7 @@ func (h *hub) await(w *waiter, closed <-chan struct{}) string {
 	}
 }
 
-// enlist lets a dequeue wait, unless one of its queues may hold a job.
+// enlist lets a dequeue wait, unless one of its queues may hold a job for it.
 func (h *hub) enlist(queues []string) *waiter {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -71,7 +71,7 @@ func (h *hub) enlist(queues []string) *waiter {
 		return nil
 	}
 	for _, q := range queues {
-		if l := h.lanes[q]; l != nil && (len(l.buffer) > 0 || l.dirty) {
+		if l := h.lanes[q]; !h.quiet && l != nil && (len(l.buffer) > 0 || l.dirty) {
 			return nil
 		}
 	}

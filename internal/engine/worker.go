@@ -113,14 +113,19 @@ type Worker struct {
 	vital     vital
 	pulse     pulse
 	effects   *effects
+	cancels   *cancels
+	wishes    *wishes
+	reporter  *reporter
 	listener  *listener
 	hub       *hub
 	beats     beats
-	leader    atomic.Pointer[seam] // of the pool whose heartbeat speaks for all
-	unknown   atomic.Int64         // scripts of asynq's that no seam recognised
-	zombies   atomic.Int64         // handlers that ignore their contexts, as last looked
-	slots     atomic.Int64         // of all pools that take jobs
-	broken    chan error           // buffered
+	leader    atomic.Pointer[seam]    // of the pool whose heartbeat speaks for all
+	unknown   atomic.Int64            // scripts of asynq's that no seam recognised
+	zombies   atomic.Int64            // handlers that ignore their contexts, as last looked
+	slots     atomic.Int64            // of all pools that take jobs
+	known     atomic.Pointer[[]*pool] // what serving returns
+	ending    atomic.Bool             // a stop has begun
+	broken    chan error              // buffered
 
 	stopping    chan struct{} // closed when a stop waits for handlers no longer
 	cancelLoops context.CancelFunc
@@ -141,12 +146,15 @@ func NewWorker(o WorkerOptions) *Worker {
 	w.wrong = newComplaints(w.Redis, w.Log)
 	holder := w.ID
 	w.crew.name = holder
-	w.pulse = pulse{redis: w.Redis, holder: holder, cut: w.cut, log: w.Log, vital: w.vital}
 	w.hub = newHub(w, holder)
+	w.cancels, w.wishes, w.reporter = newCancels(w), newWishes(w), newReporter(w)
+	w.pulse = pulse{redis: w.Redis, holder: holder, cut: w.cut, after: w.wishes.look, log: w.Log, vital: w.vital}
 	w.listener = newListener(w.Redis, map[string]func(string){
-		store.ChannelCancel: func(id string) { w.holdings.cancel(id, errCancelled) },
+		store.ChannelCancel: w.cancels.hear,
+		store.ChannelWish:   w.wishes.hear,
 		store.ChannelWake:   w.hub.hear,
 	})
+	w.listener.again = w.cancels.again
 	w.effects = newEffects(w.Redis, holder, w.holdings)
 	w.marks = newMarks(w.Redis, holder, w.vital, w.Log)
 	w.scribe = newScribe(w.Redis, holder, w.Log)
@@ -181,6 +189,9 @@ func (w *Worker) Start(ctx context.Context) error {
 	w.loops.Go(func() { w.marks.run(loops) })
 	w.loops.Go(func() { w.scribe.run(loops) })
 	w.loops.Go(func() { w.watch(loops) })
+	w.loops.Go(func() { w.cancels.run(loops) })
+	w.loops.Go(func() { w.wishes.run(loops) })
+	w.loops.Go(func() { w.reporter.run(loops) })
 	w.started = true
 	for _, o := range w.Pools {
 		if err := w.open(o); err != nil {
@@ -188,6 +199,7 @@ func (w *Worker) Start(ctx context.Context) error {
 		}
 	}
 	w.slots.Store(slotsOf(w.Pools))
+	w.publish()
 	return nil
 }
 
@@ -219,6 +231,7 @@ func (w *Worker) Stop(ctx context.Context) error {
 // stop is Stop for a worker that runs. The caller holds life.
 func (w *Worker) stop(ctx context.Context) error {
 	w.stopped = true
+	w.ending.Store(true)
 	w.hub.close(ctx)
 	all := append(w.pools, w.retired...)
 	each(all, (*pool).stop)
@@ -239,7 +252,10 @@ func (w *Worker) stop(ctx context.Context) error {
 	<-drained
 	w.cancelLoops()
 	w.loops.Wait()
+	var withdrawn sync.WaitGroup
+	withdrawn.Go(func() { w.reporter.withdraw(context.WithoutCancel(ctx)) })
 	w.closeAcker(ctx)
+	withdrawn.Wait()
 	w.hub.stop()
 	w.failures.stop()
 	w.listener.stop()

@@ -110,6 +110,9 @@ func appendJob(b []byte, j *client.Job) []byte {
 	}
 	b = appendTimeField(b, `,"next_run_at":`, j.NextRunAt)
 	b = appendTimeField(b, `,"finished_at":`, j.FinishedAt)
+	if j.Cancel != nil {
+		b = appendValue(append(b, `,"cancel":`...), j.Cancel)
+	}
 	if len(j.Attempts) > 0 {
 		b = appendValue(append(b, `,"attempts":`...), j.Attempts)
 	}

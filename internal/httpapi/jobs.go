@@ -47,11 +47,11 @@ func (s *server) registerJobs(api huma.API) {
 		act           func(context.Context, string) (*client.Job, error)
 	}{
 		{"retry", "Run a job now; a dead letter or a completed job starts with fresh attempts", s.Inspector.Retry},
-		{"cancel", "Cancel a job; one that runs is asked to end, and is archived when its handler returns an error", s.Inspector.Cancel},
 		{"archive", "Make a waiting job a dead letter", s.Inspector.Archive},
 	} {
 		huma.Register(api, s.jobOperation(a.name+"-job", http.MethodPost, "/"+a.name, a.summary), s.onJob(a.act))
 	}
+	s.registerCancel(api)
 	huma.Register(api, s.jobOperation("delete-job", http.MethodDelete, "", "Delete a job that is not running"),
 		func(ctx context.Context, in *jobInput) (*struct{}, error) {
 			ctx, cancel := s.bounded(ctx)

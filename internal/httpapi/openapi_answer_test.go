@@ -74,6 +74,8 @@ func TestOpenAPIAnswers(t *testing.T) {
 	r := newRig(t, inst, holding(nil))
 	doc := r.document()
 	r.eachState()
+	announceFarWork(t, inst)
+	w := r.onlyWorker()
 	const everything = `{"type":"test.any","id":"x","payload":{"a":1},"delay":"1h","deadline":"2030-01-01T00:00:00Z","headers":{"a":"b"},"tags":["t"]}`
 	check := func(method, path, template, body string, status int, headers ...string) {
 		t.Helper()
@@ -113,6 +115,13 @@ func TestOpenAPIAnswers(t *testing.T) {
 	check("POST", "/v1/jobs/import", "/v1/jobs/import", "{}", 415)
 	check("GET", "/v1/jobs/none", "/v1/jobs/{id}", "", 404)
 	check("POST", "/v1/jobs/archived/retry", "/v1/jobs/{id}/retry", "", 200)
+	check("GET", "/v1/workers", "/v1/workers", "", 200)
+	check("GET", "/v1/workers/"+w, "/v1/workers/{id}", "", 200)
+	check("GET", "/v1/workers/none", "/v1/workers/{id}", "", 404)
+	check("POST", "/v1/workers/"+w+"/quiet", "/v1/workers/{id}/quiet", "", 200)
+	check("POST", "/v1/workers/far-1/quiet", "/v1/workers/{id}/quiet", "", 202)
+	check("POST", "/v1/workers/none/quiet", "/v1/workers/{id}/quiet", "", 404)
+	check("POST", "/v1/workers/"+w+"/resume", "/v1/workers/{id}/resume", "", 200)
 	check("POST", "/v1/jobs/active/cancel", "/v1/jobs/{id}/cancel", "", 200)
 	check("POST", "/v1/jobs/scheduled/archive", "/v1/jobs/{id}/archive", "", 200)
 	check("POST", "/v1/jobs/scheduled/archive", "/v1/jobs/{id}/archive", "", 409)

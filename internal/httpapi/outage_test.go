@@ -36,10 +36,10 @@ func callsOnRedis() []call {
 		{"GET", "/v1/types/nobody.knows", "", ""},
 		{"GET", "/readyz", "", ""},
 	}
-	for _, path := range []string{"/v1/jobs", "/v1/queues", "/v1/queues/default", "/v1/stats", "/v1/jobs/" + "kept"} {
+	for _, path := range []string{"/v1/jobs", "/v1/queues", "/v1/queues/default", "/v1/stats", "/v1/jobs/" + "kept", "/v1/workers", "/v1/workers/far-1"} {
 		all = append(all, call{"GET", path, "", ""})
 	}
-	for _, path := range []string{"/v1/jobs/kept/retry", "/v1/jobs/kept/cancel", "/v1/jobs/kept/archive", "/v1/queues/default/pause", "/v1/queues/default/resume"} {
+	for _, path := range []string{"/v1/jobs/kept/retry", "/v1/jobs/kept/cancel", "/v1/jobs/kept/archive", "/v1/queues/default/pause", "/v1/queues/default/resume", "/v1/workers/far-1/quiet"} {
 		all = append(all, call{"POST", path, "", ""})
 	}
 	return append(all, call{"DELETE", "/v1/jobs/kept", "", ""})
@@ -75,7 +75,10 @@ func announceFarWork(t *testing.T, inst storetest.Instance) {
 	t.Helper()
 	reg := jobs.NewRegistry()
 	jobs.Handle(reg, "far.work", func(context.Context, any) (any, error) { return nil, nil }, jobs.Options{})
-	a := engine.NewAnnouncer(inst.Open(), reg, "far-1", "v1", 1, map[string]int{"default": 1}, nil, slog.New(slog.DiscardHandler))
+	a := engine.NewAnnouncer(engine.AnnouncerOptions{
+		Redis: inst.Open(), Registry: reg, ID: "far-1", Version: "v1", Log: slog.New(slog.DiscardHandler),
+		Pools: []engine.PoolOptions{{Name: "main", Queues: map[string]int{"default": 1}, Concurrency: 1}},
+	})
 	if err := a.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

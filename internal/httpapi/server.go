@@ -62,6 +62,7 @@ func New(o Options) http.Handler {
 	s.registerActions(api)
 	s.registerStats(api)
 	s.registerTypes(api)
+	s.registerWorkers(api)
 	s.registerHealth(api)
 	describeProblems(api.OpenAPI())
 	s.registerDocs(e, api)
@@ -76,7 +77,7 @@ func humaConfig(version string) huma.Config {
 	c.CreateHooks = nil // no $schema member in answers
 	c.Transformers = []huma.Transformer{fromHuma}
 	c.RejectUnknownQueryParameters = true
-	c.Tags = []*huma.Tag{{Name: "Jobs"}, {Name: "Queues"}, {Name: "Failures"}, {Name: "Actions"}, {Name: "Types"}, {Name: "Health"}}
+	c.Tags = []*huma.Tag{{Name: "Jobs"}, {Name: "Queues"}, {Name: "Failures"}, {Name: "Actions"}, {Name: "Types"}, {Name: "Workers"}, {Name: "Health"}}
 	return c
 }
 

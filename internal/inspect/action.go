@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"legwork/client"
@@ -36,7 +37,8 @@ func (i *Inspector) Retry(ctx context.Context, id string) (*client.Job, error) {
 }
 
 // Cancel ends a job: one that waits is archived, one that runs has its context
-// cancelled and is archived when its handler returns an error. Errors as
+// cancelled and is archived when its handler returns an error;
+// [Inspector.Acknowledged] waits until its worker has heard of it. Errors as
 // [Inspector.Retry], with conflict when the job has ended.
 func (i *Inspector) Cancel(ctx context.Context, id string) (*client.Job, error) {
 	return i.act(ctx, id, func(r *record) (plan, error) {
@@ -161,12 +163,14 @@ func (r *record) moveTo(to jobs.State) {
 
 // signal asks the worker that runs the job to cancel it, and reports whether the
 // job still runs. The mark in the job's hash makes up for a lost message: a
-// worker looks at it when the attempt fails.
+// worker looks at it when it hears the channel again, and when the attempt fails.
 func (i *Inspector) signal(ctx context.Context, r *record) (bool, error) {
-	marked, err := i.mark.Run(ctx, i.redis, []string{store.KeysOf(r.queue).Task(r.id)}).Int()
+	now := strconv.FormatInt(time.Now().UnixMilli(), 10)
+	marked, err := i.mark.Run(ctx, i.redis, []string{store.KeysOf(r.queue).Task(r.id)}, now).Int()
 	if err != nil || marked == 0 {
 		return false, err
 	}
+	r.cancel = now
 	return true, i.redis.Publish(ctx, store.ChannelCancel, r.id).Err()
 }
 

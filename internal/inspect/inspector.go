@@ -27,6 +27,7 @@ type Inspector struct {
 	shed       *redis.Script
 
 	settleGroup *redis.Script
+	wish        *redis.Script
 }
 
 // New returns an inspector over Redis, which it does not close.
@@ -35,6 +36,7 @@ func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
 		redis: c, log: log, rates: &rates{},
 		transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark"),
 		restore: store.Script(luaFiles, "import"), shed: store.Script(luaFiles, "drop"), settleGroup: store.Script(luaFiles, "settle"),
+		wish: store.Script(luaFiles, "wish"),
 	}
 }
 

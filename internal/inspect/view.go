@@ -23,6 +23,7 @@ type record struct {
 	finished  int64 // Unix milliseconds, 0 when unknown
 	unstarted bool
 	progress  string  // a store.Progress, or ""
+	cancel    string  // as stored; see store.ParseCancel
 	since     int64   // Unix nanoseconds since when it is or was pending, 0 when unknown
 	due       float64 // score in the scheduled or retry set, 0 when unknown
 }
@@ -31,7 +32,7 @@ type record struct {
 func recordFields() []string {
 	return []string{
 		store.FieldMessage, store.FieldState, store.FieldResult, store.FieldDiscarded,
-		store.FieldFinished, store.FieldUnstarted, store.FieldPendingSince, store.FieldProgress,
+		store.FieldFinished, store.FieldUnstarted, store.FieldPendingSince, store.FieldProgress, store.FieldCancel,
 	}
 }
 
@@ -44,7 +45,7 @@ func newRecord(queue, id string, values []any) (r *record, ok bool) {
 	}
 	r.finished, _ = strconv.ParseInt(text(4), 10, 64)
 	r.since, _ = strconv.ParseInt(text(6), 10, 64)
-	r.progress = text(7)
+	r.progress, r.cancel = text(7), text(8)
 	r.msg, _ = store.Decode([]byte(r.raw))
 	return r, true
 }
@@ -90,7 +91,7 @@ func (r *record) show(meta store.Meta, payload json.RawMessage) client.Job {
 		Timeout: client.Duration(meta.Timeout * int64(time.Millisecond)), Retention: client.Duration(r.msg.Retention * int64(time.Second)),
 		Payload: payload, Discarded: r.discarded, LastError: r.msg.Error, Progress: viewProgress(r.progress),
 		Tags: meta.Tags, Headers: r.msg.UserHeaders(),
-		NextRunAt: r.nextRun(), FinishedAt: r.finishedAt(),
+		NextRunAt: r.nextRun(), FinishedAt: r.finishedAt(), Cancel: r.cancelView(),
 	}
 	if at := moment(meta.CreatedAt(r.id)); at != nil {
 		j.CreatedAt = *at
@@ -146,6 +147,19 @@ func (r *record) finishedAt() *time.Time {
 		return nil
 	}
 	return moment(at)
+}
+
+// cancelView is what is known of the wish to end a job that runs.
+func (r *record) cancelView() *client.Cancel {
+	c, ok := store.ParseCancel(r.cancel)
+	if !ok || r.state != jobs.StateActive {
+		return nil
+	}
+	v := &client.Cancel{AskedAt: time.UnixMilli(c.Asked).UTC(), Worker: c.Worker}
+	if c.Acknowledged > 0 {
+		v.AcknowledgedAt = moment(time.UnixMilli(c.Acknowledged))
+	}
+	return v
 }
 
 // jsonOf returns the bytes when they are JSON that can be part of an answer;

@@ -7,7 +7,9 @@ import "time"
 const (
 	KeyQueues        = "asynq:queues"         // SET of queue names
 	KeyWorkers       = "legwork:workers"      // SET of the ids of worker processes
-	KeyWorkerPrefix  = "legwork:worker:"      // STRING per worker process, expires with it
+	KeyWorkerPrefix  = "legwork:worker:"      // STRING per worker process with its [Worker] and types, expires with it
+	KeyStatusPrefix  = "legwork:status:"      // STRING per worker process that has something to tell: its [Status]
+	KeyWishPrefix    = "legwork:wish:"        // STRING per worker process that was asked for something: the last [Wish]
 	KeyShards        = "legwork:shards"       // HASH of queue to number of shards, where there is more than one
 	KeyPulsePrefix   = "legwork:pulse:"       // STRING per process that holds jobs, expires with it
 	KeyIDClaimPrefix = "legwork:id:"          // STRING per caller-chosen id while it is enqueued
@@ -16,6 +18,7 @@ const (
 	KeyActions       = "legwork:actions"      // ZSET of the ids of actions by the time they were asked for, in Unix milliseconds
 	KeyActionsOpen   = "legwork:actions:open" // HASH of what an unfinished action selects, digested, to its id
 	ChannelCancel    = "legwork:cancel"       // ids of running jobs to cancel
+	ChannelWish      = "legwork:wishes"       // ids of worker processes that have a new [Wish]
 	ChannelWake      = "legwork:wake"         // "w" and a queue that has jobs, "d" and one whose earliest start has changed
 	ChannelFinished  = "legwork:finished"     // prefix; one channel per waiting process
 	ChannelLog       = "legwork:log"          // prefix; one channel per job, with a word when its log or progress has grown
@@ -29,7 +32,7 @@ const (
 	FieldResult       = "result"        // JSON result of a completed job
 	FieldDiscarded    = "lw_discarded"  // reason given to jobs.Discard
 	FieldFinished     = "lw_finished"   // Unix time in milliseconds of completion
-	FieldCancel       = "lw_cancel"     // present once somebody asked to cancel
+	FieldCancel       = "lw_cancel"     // present once somebody asked to cancel: a [Cancel]
 	FieldCrashes      = "lw_crashes"    // times a process died with the job taken and its start not noted
 	FieldOnces        = "lw_onces"      // number of effects that the job has begun
 	FieldOncePrefix   = "lw_once:"      // one field per effect: "b" and the token of the run that began it, or "d" and its result
