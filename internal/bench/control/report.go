@@ -21,6 +21,7 @@ type Report struct {
 	Dead    int      `json:"dead"`
 	Figures []Figure `json:"figures"`
 	Slow    []Slow   `json:"slow"` // Redis commands above 10 ms
+	HeldUp  HeldUp   `json:"held_up"`
 }
 
 // Figure is one measure, held against its bound.
@@ -107,7 +108,8 @@ func (r *Report) Print(out io.Writer) error {
 	for _, s := range r.Slow {
 		_, _ = fmt.Fprintf(out, "  %s  %6d us  %s\n", s.At.Format(time.TimeOnly), s.Micros, s.Command)
 	}
-	return nil
+	_, err := fmt.Fprintf(out, "The machine held up a goroutine for more than %s %d times, for at most %.0f ms\n", holdUp, r.HeldUp.Times, r.HeldUp.Max)
+	return err
 }
 
 func (f Figure) values() string {

@@ -55,6 +55,8 @@ func (r *run) measure(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.server.close()) }()
+	held := watchHoldUps()
+	defer func() { r.report.HeldUp = held() }()
 	for _, step := range []func(context.Context) error{r.read, r.count, r.retry} {
 		if err := step(ctx); err != nil {
 			return err
