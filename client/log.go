@@ -81,7 +81,7 @@ func (c *Client) Log(ctx context.Context, id string, filter LogFilter) (*Log, er
 }
 
 // LogPages yields every page of the job's log that passes the filter. An error ends
-// it. Lines that come while it runs may be among them; [Client.Tail] waits for them.
+// it. Lines that come while it runs may be among them.
 func (c *Client) LogPages(ctx context.Context, id string, filter LogFilter) iter.Seq2[*Log, error] {
 	return func(yield func(*Log, error) bool) {
 		for {
