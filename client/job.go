@@ -40,6 +40,7 @@ type Job struct {
 	Discarded  string            `json:"discarded,omitempty" doc:"Why the handler ended the job without a result"`
 	LastError  string            `json:"last_error,omitempty"`
 	Progress   *Progress         `json:"progress,omitempty" doc:"What the handler last reported"`
+	Missing    bool              `json:"missing,omitempty" doc:"Only the id is left, in the list of its state; the job itself is gone. Only in lists"`
 	Tags       []string          `json:"tags,omitempty"`
 	Headers    map[string]string `json:"headers,omitempty"`
 	NextRunAt  *time.Time        `json:"next_run_at,omitempty" doc:"When a scheduled job or the next attempt is due"`
@@ -55,8 +56,25 @@ func (j *Job) Final() bool { return j.State == "completed" || j.State == "archiv
 
 // JobList is a page of jobs. NextCursor is empty on the last page.
 type JobList struct {
-	Jobs       []Job  `json:"jobs"`
-	NextCursor string `json:"next_cursor,omitempty"`
+	Jobs       []Job   `json:"jobs"`
+	NextCursor string  `json:"next_cursor,omitempty"`
+	Looked     Looked  `json:"looked" doc:"How far the page has looked"`
+	Faults     []Fault `json:"faults,omitempty" doc:"What of the list could not be read; the rest is there"`
+}
+
+// Looked says how far one page of a list has looked.
+type Looked struct {
+	Jobs     int        `json:"jobs" doc:"Jobs looked at for this page, whether they are in it or not"`
+	Complete bool       `json:"complete" doc:"The list ends with this page. Otherwise go on with next_cursor, also when the page is short or empty"`
+	Until    *time.Time `json:"until,omitempty" doc:"Time of the last job looked at, of the kind that since and until bound, when the list goes on"`
+}
+
+// Fault is a part of a list that could not be read.
+type Fault struct {
+	Queue  string `json:"queue"`
+	State  string `json:"state"`
+	Code   string `json:"code"`
+	Detail string `json:"detail" doc:"What is wrong, and what to do"`
 }
 
 // Batch is the body of POST /v1/jobs/batch: at most 10,000 jobs.
@@ -79,15 +97,4 @@ type BatchItem struct {
 	ID     string   `json:"id,omitempty"`
 	Status int      `json:"status"`
 	Error  *Problem `json:"error,omitempty"`
-}
-
-// JobFilter narrows a list of jobs. Empty fields do not filter. As JSON, in an
-// [ActionRequest], it has no limit and no cursor.
-type JobFilter struct {
-	State  string `json:"state,omitempty" doc:"Only jobs in this state"`
-	Queue  string `json:"queue,omitempty" doc:"Only jobs of this queue"`
-	Type   string `json:"type,omitempty" doc:"Only jobs of this type"`
-	Tag    string `json:"tag,omitempty" doc:"Only jobs with this tag"`
-	Limit  int    `json:"-"` // 1 to 500; 0 means the server's default of 50
-	Cursor string `json:"-"`
 }

@@ -6,13 +6,12 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"strconv"
 )
 
 // Jobs returns one page of the jobs that pass the filter. The next page is the
 // one at the list's NextCursor.
 func (c *Client) Jobs(ctx context.Context, filter JobFilter) (*JobList, error) {
-	return get[JobList](ctx, c, "/v1/jobs", filter.query())
+	return get[JobList](ctx, c, "/v1/jobs", filter.Values())
 }
 
 // JobPages yields every page of jobs that pass the filter, starting at its
@@ -71,19 +70,4 @@ func get[T any](ctx context.Context, c *Client, path string, query url.Values) (
 		return nil, err
 	}
 	return out, nil
-}
-
-func (f JobFilter) query() url.Values {
-	q := url.Values{}
-	for name, value := range map[string]string{
-		"state": f.State, "queue": f.Queue, "type": f.Type, "tag": f.Tag, "cursor": f.Cursor,
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if f.Limit != 0 {
-		q.Set("limit", strconv.Itoa(f.Limit))
-	}
-	return q
 }

@@ -25,7 +25,7 @@ const exportEndMark = `{"complete":`
 // before an error: w's own, a [*Problem], or one that wraps [ErrCutOff].
 func (c *Client) Export(ctx context.Context, filter JobFilter, w io.Writer) (int, error) {
 	filter.Limit, filter.Cursor = 0, ""
-	k := call{method: http.MethodGet, path: "/v1/jobs/export", query: filter.query()}
+	k := call{method: http.MethodGet, path: "/v1/jobs/export", query: filter.Values()}
 	req, err := c.request(ctx, k)
 	if err != nil {
 		return 0, err

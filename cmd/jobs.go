@@ -26,7 +26,9 @@ func newJobs(s *session) *cobra.Command {
 }
 
 func newJobsList(s *session) *cobra.Command {
-	var filter client.JobFilter
+	var chosen *filterFlags
+	var limit int
+	var cursor string
 	var all bool
 	c := &cobra.Command{
 		Use:   "list",
@@ -36,32 +38,32 @@ func newJobsList(s *session) *cobra.Command {
 With --json a page is printed as the API sends it, and --all prints one job per
 line (NDJSON).`,
 		Example: `  legwork jobs list --state archived --type email.send
+  legwork jobs list --filter 'state=archived error="timed out" payload.user.id=7'
+  legwork jobs list --state retry --since 1h --q '/acme|globex/'
   legwork jobs list --tag import --all --json | jq -r .id`,
 		Args: wants(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			limited := c.Flags().Changed("limit")
+			filter, err := chosen.read(c, s.env.now())
 			switch {
+			case err != nil:
+				return err
 			case all && limited:
 				return usagef("--all lists every job; leave --limit away")
-			case limited && (filter.Limit < 1 || filter.Limit > listLimitMax):
-				return usagef("--limit %d: use 1 to %d, or --all", filter.Limit, listLimitMax)
+			case limited && (limit < 1 || limit > listLimitMax):
+				return usagef("--limit %d: use 1 to %d, or --all", limit, listLimitMax)
 			case all:
-				filter.Limit = listAllPage
+				limit = listAllPage
 			}
+			filter.Limit, filter.Cursor = limit, cursor
 			return s.listJobs(c.Context(), filter, all)
 		},
 	}
+	chosen = s.filterBy(c, "", "only jobs in this `state`: scheduled, pending, active, retry, completed or archived")
 	flags := c.Flags()
-	flags.StringVar(&filter.State, "state", "", "only jobs in this `state`: scheduled, pending, active, retry, completed or archived")
-	flags.StringVar(&filter.Queue, "queue", "", "only jobs in this `queue`")
-	flags.StringVar(&filter.Type, "type", "", "only jobs of this `type`")
-	flags.StringVar(&filter.Tag, "tag", "", "only jobs with this `tag`")
-	flags.IntVar(&filter.Limit, "limit", 0, "how many jobs to list, 1 to 500 (default 50)")
-	flags.StringVar(&filter.Cursor, "cursor", "", "start at this `cursor`, the next_cursor of an earlier list")
+	flags.IntVar(&limit, "limit", 0, "how many jobs to list, 1 to 500 (default 50)")
+	flags.StringVar(&cursor, "cursor", "", "start at this `cursor`, the next_cursor of an earlier list")
 	flags.BoolVar(&all, "all", false, "list every job that matches")
-	suggest(c, "state", completeStates())
-	suggest(c, "queue", s.completeQueues())
-	suggest(c, "type", s.completeTypes())
 	return c
 }
 
@@ -70,7 +72,7 @@ func (s *session) listJobs(ctx context.Context, filter client.JobFilter, all boo
 	if err != nil {
 		return err
 	}
-	empty := true
+	empty, done, looked := true, false, 0
 	for list, err := range api.JobPages(ctx, filter) {
 		if err != nil {
 			return err
@@ -78,7 +80,10 @@ func (s *session) listJobs(ctx context.Context, filter client.JobFilter, all boo
 		if err := s.showPage(list, empty, all); err != nil {
 			return err
 		}
-		empty = empty && len(list.Jobs) == 0
+		empty, done, looked = empty && len(list.Jobs) == 0, list.NextCursor == "", looked+list.Looked.Jobs
+		for _, f := range list.Faults {
+			s.say("queue %s, %s: %s", f.Queue, f.State, f.Detail)
+		}
 		if !all {
 			if list.NextCursor != "" && !s.asJSON {
 				s.say("there are more: list them with --all, or go on with --cursor %s", list.NextCursor)
@@ -86,8 +91,11 @@ func (s *session) listJobs(ctx context.Context, filter client.JobFilter, all boo
 			break
 		}
 	}
-	if empty {
+	switch {
+	case empty && done:
 		s.say("no jobs match")
+	case empty:
+		s.say("no jobs match so far: %d were looked at", looked)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 )
 
 func newJobsExport(s *session) *cobra.Command {
-	var filter client.JobFilter
+	var chosen *filterFlags
 	var path string
 	c := &cobra.Command{
 		Use:   "export",
@@ -34,17 +34,16 @@ exists is left alone. Nothing is deleted.`,
 		Example: `  legwork jobs export --queue mail -o mail.ndjson.gz
   legwork jobs export | legwork jobs import - --server https://other.example.com`,
 		Args: wants(0, 0, "no arguments"),
-		RunE: func(c *cobra.Command, _ []string) error { return s.export(c.Context(), filter, path) },
+		RunE: func(c *cobra.Command, _ []string) error {
+			filter, err := chosen.read(c, s.env.now())
+			if err != nil {
+				return err
+			}
+			return s.export(c.Context(), filter, path)
+		},
 	}
-	flags := c.Flags()
-	flags.StringVarP(&path, "output", "o", "", "write to this new `file`")
-	flags.StringVar(&filter.State, "state", "archived", "only jobs in this `state`; an import takes archived ones")
-	flags.StringVar(&filter.Queue, "queue", "", "only jobs of this `queue`")
-	flags.StringVar(&filter.Type, "type", "", "only jobs of this `type`")
-	flags.StringVar(&filter.Tag, "tag", "", "only jobs with this `tag`")
-	suggest(c, "state", completeStates())
-	suggest(c, "queue", s.completeQueues())
-	suggest(c, "type", s.completeTypes())
+	chosen = s.filterBy(c, "archived", "only jobs in this `state`; an import takes archived ones")
+	c.Flags().StringVarP(&path, "output", "o", "", "write to this new `file`")
 	return c
 }
 

@@ -102,6 +102,9 @@ func appendJob(b []byte, j *client.Job) []byte {
 	if j.Progress != nil {
 		b = appendProgress(append(b, `,"progress":`...), j.Progress)
 	}
+	if j.Missing {
+		b = append(b, `,"missing":true`...)
+	}
 	if len(j.Tags) > 0 {
 		b = appendTags(append(b, `,"tags":`...), j.Tags)
 	}

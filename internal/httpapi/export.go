@@ -23,9 +23,7 @@ const streamPause = time.Minute
 
 type exportInput struct {
 	State string `query:"state" default:"archived" doc:"Only jobs in this state; an import takes archived ones"`
-	Queue string `query:"queue" doc:"Only jobs of this queue"`
-	Type  string `query:"type" doc:"Only jobs of this type"`
-	Tag   string `query:"tag" doc:"Only jobs with this tag"`
+	FilterInput
 }
 
 func (s *server) registerTransfer(api huma.API) {
@@ -34,7 +32,7 @@ func (s *server) registerTransfer(api huma.API) {
 	jsonContent(registry, client.ExportedJob{})
 	jsonContent(registry, client.ExportEnd{})
 	huma.Register(api, huma.Operation{
-		OperationID: "export-jobs", Method: http.MethodGet, Path: "/v1/jobs/export", Tags: []string{"Jobs"}, Summary: "Export jobs",
+		OperationID: "export-jobs", Method: http.MethodGet, Path: "/v1/jobs/export", Tags: []string{"Jobs"}, Summary: "Export jobs", Middlewares: huma.Middlewares{payloadPaths},
 		Description: "Everything that is kept of each job, as it is found: jobs that move meanwhile may be missed or come twice. Compressed when Accept-Encoding says gzip.",
 		Responses:   map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{typeNDJSON: lines}}},
 		Errors:      []int{422, 503},
@@ -65,7 +63,7 @@ type exporting struct {
 func (s *server) export(c echo.Context, in *exportInput) {
 	ctx := c.Request().Context()
 	x := &exporting{c: c}
-	err := s.Inspector.Export(ctx, client.JobFilter{State: in.State, Queue: in.Queue, Type: in.Type, Tag: in.Tag}, x.write)
+	err := s.Inspector.Export(ctx, in.filter(in.State), x.write)
 	if err != nil && !x.begun {
 		s.answerProblem(c, s.fail(ctx, err))
 		return

@@ -10,10 +10,8 @@ import (
 )
 
 type listInput struct {
-	State  string `query:"state" doc:"Only jobs in this state"`
-	Queue  string `query:"queue" doc:"Only jobs of this queue"`
-	Type   string `query:"type" doc:"Only jobs of this type"`
-	Tag    string `query:"tag" doc:"Only jobs with this tag"`
+	State string `query:"state" doc:"Only jobs in this state"`
+	FilterInput
 	Limit  int    `query:"limit" default:"50" minimum:"1" maximum:"500"`
 	Cursor string `query:"cursor" doc:"next_cursor of the page before"`
 }
@@ -30,12 +28,15 @@ type (
 func (s *server) registerJobs(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: http.MethodGet, Path: "/v1/jobs", Tags: []string{"Jobs"}, Summary: "List jobs",
-		Description: "By state (active, pending, scheduled, retry, archived, completed), then by queue, then the newest first; while scheduled or waiting for a retry, the next due first. With a type or tag filter a page may be short although more follow: go on while there is a next_cursor.",
+		Description: "By state (active, pending, scheduled, retry, archived, completed), then by queue, then the newest first; while scheduled or waiting for a retry, the next due first. A page looks at a bounded number of jobs for a bounded time, and looked says how far: it may be short or empty although more follow. Go on while there is a next_cursor.",
+		Middlewares: huma.Middlewares{payloadPaths},
 		Errors:      []int{422, 503},
 	}, func(ctx context.Context, in *listInput) (*jobListOutput, error) {
 		ctx, cancel := s.bounded(ctx)
 		defer cancel()
-		list, err := s.Inspector.Jobs(ctx, client.JobFilter(*in))
+		f := in.filter(in.State)
+		f.Limit, f.Cursor = in.Limit, in.Cursor
+		list, err := s.Inspector.Jobs(ctx, f)
 		if err != nil {
 			return nil, s.fail(ctx, err)
 		}

@@ -1,7 +1,9 @@
 package inspect
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"math"
 	"slices"
@@ -18,8 +20,8 @@ type cursor struct {
 	State jobs.State `json:"s"`
 	Queue string     `json:"q"`
 	mark
-	More   []mark    `json:"m,omitempty"` // places in further shards
-	Filter [3]string `json:"f"`           // state, queue and type/tag asked for
+	More   []mark `json:"m,omitempty"` // places in further shards
+	Filter string `json:"f"`           // digest of what was asked for
 }
 
 // mark is a place in the list or set of one shard: after the job with ID, the last
@@ -34,8 +36,11 @@ type mark struct {
 // marks returns the places, at most one of each shard.
 func (c *cursor) marks() []mark { return append([]mark{c.mark}, c.More...) }
 
-func filterKey(f client.JobFilter) [3]string {
-	return [3]string{f.State, f.Queue, f.Type + "," + f.Tag}
+// filterKey stands for the filter, without the size of its pages.
+func filterKey(f client.JobFilter) string {
+	f.Limit, f.Cursor = 0, ""
+	sum := sha256.Sum256([]byte(f.Values().Encode()))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (c *cursor) encode() string {

@@ -15,23 +15,23 @@ const exportMany = 100
 // others are *[jobs.Error]s: invalid_request, unavailable or internal.
 func (i *Inspector) Export(ctx context.Context, f client.JobFilter, yield func(lines [][]byte) error) error {
 	f.Limit, f.Cursor = exportMany, ""
-	if err := checkFilter(f); err != nil {
-		return err
-	}
-	sections, err := i.sections(ctx, f, nil)
+	m, err := newMatcher(f)
 	if err != nil {
 		return err
 	}
-	p := &page{filter: f}
+	sections, err := i.sections(ctx, m, nil)
+	if err != nil {
+		return err
+	}
 	for _, s := range sections {
-		if err := i.exportSection(ctx, p, s, yield); err != nil {
+		if err := i.exportSection(ctx, m, s, yield); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (i *Inspector) exportSection(ctx context.Context, p *page, s *section, yield func(lines [][]byte) error) error {
+func (i *Inspector) exportSection(ctx context.Context, m *matcher, s *section, yield func(lines [][]byte) error) error {
 	ids, n := map[string][]string{}, 0
 	flush := func() error {
 		for shard, some := range ids {
@@ -54,7 +54,7 @@ func (i *Inspector) exportSection(ctx context.Context, p *page, s *section, yiel
 		if !ok {
 			return flush()
 		}
-		if r != nil && (r.state != s.state || !p.matches(r)) || r == nil && p.filters() {
+		if r != nil && (r.state != s.state || !m.passes(r)) || r == nil && m.reading {
 			continue
 		}
 		ids[s.at.shard] = append(ids[s.at.shard], s.at.last.ID)

@@ -2,35 +2,37 @@ package inspect
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
 	"legwork/internal/store"
-	"legwork/jobs"
 )
 
 // Bounds of one page.
 const (
 	LimitDefault = 50
 	LimitMax     = 500
-	scanMax      = 5000 // jobs looked at for one page, when filtering by type or tag
-	scanChunk    = 200  // jobs read at once then, at least
+	scanChunk    = 200 // jobs read at once when they are filtered, at least
+
+	lookMax   = 100_000                // jobs looked at for one page
+	lookTime  = 500 * time.Millisecond // and time taken for it
+	lookChunk = 50                     // jobs between two looks at the clock
 )
 
 // Jobs returns a page of jobs: by state in the order of [jobs.States], then by
 // queue, then the newest first (the next due first, while scheduled or waiting
 // for a retry). The shards of a queue are merged in that order; of jobs that run,
 // by when they became pending. A job that changes state while pages are read may appear twice
-// or not at all; one that stays put appears. With a type or tag filter a page
-// may be shorter than the limit although more follow: go on while there is a
-// cursor. The error is a *[jobs.Error]: invalid_request or unavailable.
+// or not at all; one that stays put appears. A page looks at a bounded
+// number of jobs, for a bounded time, and says so: it may be short, or empty, although
+// more follow. Go on while there is a cursor. The error is a *[jobs.Error]: invalid_request or unavailable.
 func (i *Inspector) Jobs(ctx context.Context, f client.JobFilter) (*client.JobList, error) {
-	if err := checkFilter(f); err != nil {
+	m, err := newMatcher(f)
+	if err != nil {
 		return nil, err
 	}
 	if f.Limit == 0 {
@@ -40,11 +42,11 @@ func (i *Inspector) Jobs(ctx context.Context, f client.JobFilter) (*client.JobLi
 	if err != nil {
 		return nil, err
 	}
-	sections, err := i.sections(ctx, f, from)
+	sections, err := i.sections(ctx, m, from)
 	if err != nil {
 		return nil, err
 	}
-	p := &page{filter: f, list: &client.JobList{Jobs: []client.Job{}}}
+	p := &page{matcher: m, limit: f.Limit, until: time.Now().Add(lookTime), list: &client.JobList{Jobs: []client.Job{}}}
 	for _, s := range sections {
 		if err := i.fill(ctx, p, s); err != nil {
 			return nil, wrap("list the jobs", err)
@@ -53,51 +55,26 @@ func (i *Inspector) Jobs(ctx context.Context, f client.JobFilter) (*client.JobLi
 			break
 		}
 	}
+	p.list.Looked.Complete = !p.full()
 	return p.list, nil
 }
 
 func checkFilter(f client.JobFilter) error {
-	var fields []jobs.FieldError
-	add := func(name, why string) {
-		if why != "" {
-			fields = append(fields, jobs.FieldError{Pointer: "/" + name, Detail: why})
-		}
-	}
-	if f.State != "" && !jobs.State(f.State).Valid() {
-		add("state", fmt.Sprintf("must be one of %v", jobs.States()))
-	}
-	if f.Queue != "" {
-		add("queue", jobs.CheckQueue(f.Queue))
-	}
-	if f.Type != "" {
-		add("type", jobs.CheckType(f.Type))
-	}
-	if f.Tag != "" {
-		add("tag", jobs.CheckTag(f.Tag))
-	}
-	if f.Limit < 0 || f.Limit > LimitMax {
-		add("limit", "must be 1 to "+strconv.Itoa(LimitMax))
-	}
-	if len(fields) > 0 {
-		return &jobs.Error{Code: jobs.CodeInvalidRequest, Message: "the list has wrong parameters", Fields: fields}
-	}
-	return nil
+	_, err := newMatcher(f)
+	return err
 }
 
 // sections returns what the filter covers, beginning where the cursor stands.
-func (i *Inspector) sections(ctx context.Context, f client.JobFilter, from *cursor) ([]*section, error) {
+func (i *Inspector) sections(ctx context.Context, m *matcher, from *cursor) ([]*section, error) {
 	shards, err := i.shards(ctx)
 	if err != nil {
 		return nil, err
 	}
 	queues := slices.Sorted(maps.Keys(shards))
-	if f.Queue != "" {
-		queues = []string{f.Queue}
+	if q := m.filter.Queue; q != "" {
+		queues = []string{q}
 	}
-	states := jobs.States()
-	if f.State != "" {
-		states = []jobs.State{jobs.State(f.State)}
-	}
+	states := m.states()
 	var all []*section
 	for _, state := range states {
 		for _, q := range queues {
@@ -122,9 +99,10 @@ func (i *Inspector) sections(ctx context.Context, f client.JobFilter, from *curs
 
 // page collects jobs until it is full.
 type page struct {
-	filter  client.JobFilter
+	*matcher
+	limit   int
+	until   time.Time // when it ends, full or not
 	list    *client.JobList
-	scanned int
 	stopped bool
 }
 
@@ -132,35 +110,22 @@ func (p *page) full() bool { return p.stopped }
 
 // take looks at one record and closes the page when it is full.
 func (p *page) take(r *record, s *section) {
-	p.scanned++
-	if r != nil && r.state == s.state && p.matches(r) {
+	looked := &p.list.Looked
+	looked.Jobs++
+	if r != nil && r.state == s.state && p.passes(r) {
 		p.list.Jobs = append(p.list.Jobs, r.view())
 	}
-	if len(p.list.Jobs) == p.filter.Limit || p.scanned == scanMax {
+	if len(p.list.Jobs) == p.limit || looked.Jobs == lookMax || looked.Jobs%lookChunk == 0 && time.Now().After(p.until) {
 		p.stopped = true
 		p.list.NextCursor = s.cursor(p.filter).encode()
+		looked.Until = s.time(r)
 	}
-}
-
-// filters reports whether jobs have to be read to know whether they belong to
-// the page.
-func (p *page) filters() bool { return p.filter.Type != "" || p.filter.Tag != "" }
-
-func (p *page) matches(r *record) bool {
-	if !p.filters() {
-		return true
-	}
-	if r.msg == nil {
-		return false
-	}
-	return (p.filter.Type == "" || r.msg.Type == p.filter.Type) &&
-		(p.filter.Tag == "" || slices.Contains(r.msg.Meta().Tags, p.filter.Tag))
 }
 
 // fill adds the section's jobs to the page.
 func (i *Inspector) fill(ctx context.Context, p *page, s *section) error {
-	chunk := p.filter.Limit
-	if p.filters() {
+	chunk := p.limit
+	if p.reading {
 		chunk = max(chunk, scanChunk)
 	}
 	for {

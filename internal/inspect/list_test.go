@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -38,10 +39,11 @@ func TestListOnEveryRedis(t *testing.T) {
 				t.Errorf("limit %d (want, got):\n%s", limit, diff)
 			}
 		}
-		for f, n := range map[client.JobFilter]int{
-			{State: "pending"}: 12, {Queue: "q1"}: 8, {Type: "test.fail"}: 12, {Tag: "t0"}: 6, {Tag: "t0", Queue: "q0", State: "pending", Type: "test.ok"}: 2,
-			{Queue: "nowhere"}: 0, {State: "completed"}: 0,
+		for words, n := range map[string]int{
+			"state=pending": 12, "queue=q1": 8, "type=test.fail": 12, "tag=t0": 6, "tag=t0 queue=q0 state=pending type=test.ok": 2,
+			"queue=nowhere": 0, "state=completed": 0,
 		} {
+			f := r.filter(words)
 			f.Limit = 2
 			if got := r.list(f); len(got) != n {
 				t.Errorf("%+v: %d jobs, want %d", f, len(got), n)
@@ -143,13 +145,28 @@ func TestRareTagIsFoundInFewReads(t *testing.T) {
 func TestWrongFilters(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, storetest.Redis(t))
-	for f, want := range map[client.JobFilter]string{
-		{State: "x"}: "/state", {Queue: "X"}: "/queue", {Type: "X"}: "/type", {Tag: "a b"}: "/tag", {Limit: -1}: "/limit", {Limit: inspect.LimitMax + 1}: "/limit", {Cursor: "x"}: "/cursor",
+	since, many := time.Now(), map[string]string{}
+	for n := range 11 {
+		many[fmt.Sprint("a", n)] = "1"
+	}
+	long := strings.Repeat("x", 257)
+	for want, all := range map[string][]client.JobFilter{
+		"/state": {{State: "x"}}, "/queue": {{Queue: "X"}}, "/type": {{Type: "X"}}, "/tag": {{Tag: "a b"}},
+		"/limit": {{Limit: -1}, {Limit: inspect.LimitMax + 1}}, "/cursor": {{Cursor: "x"}},
+		"/error":        {{Error: "/(/"}, {Error: long}, {Error: "/(a{1000}){1000}/"}},
+		"/q":            {{Q: "/[/"}, {Q: long}, {Q: "/(?=a)/"}},
+		"/fingerprint":  {{Fingerprint: "x"}, {Fingerprint: "0123456789ABCDEF"}, {Fingerprint: "0123456789abcdef", State: "pending"}},
+		"/since":        {{Since: &since, Until: &since}},
+		"/payload":      {{Payload: many}, {Payload: map[string]string{"a": long}}, {Payload: map[string]string{long: "a"}}},
+		"/payload.a..b": {{Payload: map[string]string{"a..b": "1"}}}, "/payload.": {{Payload: map[string]string{"": "1"}}},
+		"/payload.a~1b": {{Payload: map[string]string{"a/b": "/+/"}}},
 	} {
-		_, err := r.Jobs(t.Context(), f)
-		e, ok := errors.AsType[*jobs.Error](err)
-		if !ok || e.Code != jobs.CodeInvalidRequest || len(e.Fields) != 1 || e.Fields[0].Pointer != want {
-			t.Errorf("%+v: %v", f, err)
+		for _, f := range all {
+			_, err := r.Jobs(t.Context(), f)
+			e, ok := errors.AsType[*jobs.Error](err)
+			if !ok || e.Code != jobs.CodeInvalidRequest || len(e.Fields) != 1 || e.Fields[0].Pointer != want {
+				t.Errorf("%+v: %v", f, err)
+			}
 		}
 	}
 }

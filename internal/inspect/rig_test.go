@@ -147,6 +147,15 @@ func (r *rig) until(id string, state jobs.State) *client.Job {
 	return last
 }
 
+func (r *rig) filter(words string) client.JobFilter {
+	r.t.Helper()
+	f, err := client.ParseFilter(words)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return f
+}
+
 // list returns the ids of all pages.
 func (r *rig) list(f client.JobFilter) []string {
 	r.t.Helper()

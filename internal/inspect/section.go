@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"strconv"
 	"sync"
+	"time"
 
 	"legwork/client"
 	"legwork/internal/store"
@@ -65,6 +67,21 @@ func (s *section) cursor(f client.JobFilter) *cursor {
 	}
 	c.mark, c.More = all[0], all[1:]
 	return c
+}
+
+// time is that of the job of [section.next], in the terms of [record.time].
+func (s *section) time(r *record) *time.Time {
+	at := 0.0
+	switch {
+	case r != nil && r.state == s.state:
+		at = r.time()
+	case !isList(s.state) && s.state != jobs.StateCompleted:
+		at, _ = strconv.ParseFloat(s.at.last.Score, 64)
+	}
+	if at <= 0 {
+		return nil
+	}
+	return moment(time.UnixMicro(int64(min(at, maxUnix) * 1e6)))
 }
 
 // load reads the next jobs of each lane that has none left, up to about chunk in

@@ -127,7 +127,10 @@ func (r *run) walk(ctx context.Context, yield func([]*sight) error) error {
 }
 
 func (r *run) walkStretches(ctx context.Context, state jobs.State, some []*stretch, yield func([]*sight) error) error {
-	p := &page{filter: *r.o.Filter}
+	m, err := newMatcher(*r.o.Filter)
+	if err != nil {
+		return err
+	}
 	for {
 		seen := make([][]*sight, len(some))
 		err := each(some, func(n int, s *stretch) (err error) {
@@ -142,7 +145,7 @@ func (r *run) walkStretches(ctx context.Context, state jobs.State, some []*stret
 		for n, s := range some {
 			left = left || !s.dry
 			for _, v := range seen[n] {
-				if p.selects(v) && !r.o.late(v) && v.action != r.o.id {
+				if m.selects(v) && !r.o.late(v) && v.action != r.o.id {
 					selected = append(selected, v)
 				}
 			}
@@ -160,11 +163,11 @@ func (r *run) walkStretches(ctx context.Context, state jobs.State, some []*stret
 
 // selects reports whether the job is still where it was found and passes the filter;
 // a job without a body passes one that asks for nothing in it.
-func (p *page) selects(s *sight) bool {
+func (m *matcher) selects(s *sight) bool {
 	if s.r == nil {
-		return !p.filters()
+		return !m.reading
 	}
-	return s.r.state == s.state && p.matches(s.r)
+	return s.r.state == s.state && m.passes(s.r)
 }
 
 // next reads the jobs that follow in the stretch.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -25,21 +26,22 @@ type record struct {
 	progress  string  // a store.Progress, or ""
 	cancel    string  // as stored; see store.ParseCancel
 	since     int64   // Unix nanoseconds since when it is or was pending, 0 when unknown
-	due       float64 // score in the scheduled or retry set, 0 when unknown
+	due       float64 // score in the set of its state, 0 when unknown
+	index     string  // what it stands under in the indexes: state, fingerprint and type
 }
 
 // recordFields are the hash fields that make a record, in the order of [newRecord].
 func recordFields() []string {
 	return []string{
 		store.FieldMessage, store.FieldState, store.FieldResult, store.FieldDiscarded,
-		store.FieldFinished, store.FieldUnstarted, store.FieldPendingSince, store.FieldProgress, store.FieldCancel,
+		store.FieldFinished, store.FieldUnstarted, store.FieldPendingSince, store.FieldProgress, store.FieldCancel, store.FieldIndex,
 	}
 }
 
 // newRecord reads an HMGET of [recordFields]; ok is false when there is no such job.
 func newRecord(queue, id string, values []any) (r *record, ok bool) {
 	text := func(i int) string { s, _ := values[i].(string); return s }
-	r = &record{id: id, queue: queue, raw: text(0), state: jobs.State(text(1)), result: text(2), discarded: text(3), unstarted: text(5) != ""}
+	r = &record{id: id, queue: queue, raw: text(0), state: jobs.State(text(1)), result: text(2), discarded: text(3), unstarted: text(5) != "", index: text(9)}
 	if r.raw == "" || r.state == "" {
 		return nil, false
 	}
@@ -48,6 +50,17 @@ func newRecord(queue, id string, values []any) (r *record, ok bool) {
 	r.progress, r.cancel = text(7), text(8)
 	r.msg, _ = store.Decode([]byte(r.raw))
 	return r, true
+}
+
+// fingerprint is that of the last failure of a job that is archived or waits for a
+// retry, or "".
+func (r *record) fingerprint() string {
+	state, rest, _ := strings.Cut(r.index, " ")
+	if state != string(r.state) {
+		return ""
+	}
+	fingerprint, _, _ := strings.Cut(rest, " ")
+	return fingerprint
 }
 
 // pendingSince is when the job became pending, in Unix nanoseconds. One that is

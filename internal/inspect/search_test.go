@@ -1,0 +1,96 @@
+package inspect_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"legwork/client"
+	"legwork/internal/store"
+	"legwork/internal/store/storetest"
+	"legwork/jobs"
+)
+
+// Promise: every field of a filter selects the jobs that it says, and no others; fields
+// together select what passes all of them.
+func TestEveryFilter(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Redis(t))
+	k := store.KeysOf("default")
+	for n, j := range []struct{ id, err, payload, fingerprint, kind string }{
+		{"a", "Timeout after 3s", `{"user":{"id":7,"name":"Ann"},"items":[{"sku":"x1"},{"sku":"x2"}],"on":true}`, "00000000000000aa", "test.ok"},
+		{"b", "connection refused", `{"user":{"id":"7","name":"Bob"},"none":null}`, "00000000000000bb", "test.fail"},
+		{"c", "user 12 is gone", `{"user":{"id":8},"text":"a timeout in words"}`, "00000000000000aa", "test.ok"},
+		{"d", "", `no JSON`, "", "test.ok"},
+	} {
+		m := store.Message{ID: j.id, Type: j.kind, Queue: "default", Payload: []byte(j.payload), Error: j.err}
+		r.place(k, jobs.StateArchived, j.id, m.Encode(), float64(1000+n))
+		if j.fingerprint != "" {
+			r.redis.HSet(t.Context(), k.Task(j.id), store.FieldIndex, "archived "+j.fingerprint+" "+j.kind)
+		}
+	}
+	r.post(client.Enqueue{Type: "test.ok", ID: "e", Payload: json.RawMessage(`{"user":{"id":7}}`), Tags: []string{"Vip"}})
+	for words, want := range map[string]string{
+		"state=archived": "dcba", "error=timeout": "a", "error=TIMEOUT": "a", `error="/^user [0-9]+ is gone$/"`: "c", "error=/Timeout|refused/": "ba",
+		"error=/": "", "q=timeout": "ca", "q=vip": "e", "q=/^b$/": "b", "q=test.fail": "b", "q=JSON": "d",
+		"payload.user.id=7": "eba", "payload.user.id=8": "c", "payload.user.id=/^[78]$/": "ecba", "payload.user.name=Ann": "a", "payload.user.name=ann": "",
+		"payload.items.1.sku=x2": "a", "payload.items.2.sku=x2": "", "payload.items.sku=x2": "", "payload.on=true": "a", "payload.none=null": "b", "payload.user=7": "", "payload.user.id.x=7": "",
+		"payload.user.id=7 payload.user.name=Bob": "b", "payload.user.id=7 error=timeout type=test.ok queue=default state=archived": "a",
+		"fingerprint=00000000000000aa": "ca", "fingerprint=00000000000000aa error=gone": "c", "fingerprint=00000000000000cc": "",
+		"since=1970-01-01T00:16:41Z until=1970-01-01T00:16:43Z": "cb", "state=archived since=1970-01-01T00:16:42Z": "dc", "until=1970-01-01T00:16:41Z": "a",
+		"state=pending since=2020-01-01T00:00:00Z": "e", "state=pending until=2020-01-01T00:00:00Z": "",
+	} {
+		for _, limit := range []int{1, 500} {
+			f := r.filter(words)
+			f.Limit = limit
+			if got := r.list(f); join(got) != want {
+				t.Errorf("%s: %v, want %s", words, got, want)
+			}
+		}
+	}
+}
+
+func join(ids []string) (out string) {
+	for _, id := range ids {
+		out += id
+	}
+	return out
+}
+
+// Promise: a page says how far it has looked, and a cursor belongs to its filter alone.
+func TestPagesSayHowFarTheyLooked(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Redis(t))
+	var all []string
+	for n := range 30 {
+		all = append(all, r.post(client.Enqueue{Type: "test.ok", ID: fmt.Sprintf("s%02d", n), Delay: hours(n + 1), Payload: json.RawMessage(fmt.Sprintf(`{"n":%d}`, n%10))}))
+	}
+	f := r.filter("state=scheduled payload.n=9")
+	f.Limit = 2
+	first, err := r.Jobs(t.Context(), f)
+	if err != nil || len(first.Jobs) != 2 || first.Looked.Jobs != 20 || first.Looked.Complete || first.Looked.Until == nil {
+		t.Fatalf("first page %+v, %v", first, err)
+	}
+	if due := time.Until(*first.Looked.Until); due < 19*time.Hour || due > 20*time.Hour {
+		t.Errorf("looked until %s from now, want the 20th job's time", due)
+	}
+	for _, other := range []string{"state=scheduled payload.n=8", "state=scheduled", "state=scheduled payload.n=9 q=x"} {
+		wrong := r.filter(other)
+		wrong.Cursor = first.NextCursor
+		if _, err := r.Jobs(t.Context(), wrong); code(err) != jobs.CodeInvalidRequest {
+			t.Errorf("%s with the cursor of another list: %v", other, err)
+		}
+	}
+	f.Cursor = first.NextCursor
+	last, err := r.Jobs(t.Context(), f)
+	if err != nil || len(last.Jobs) != 1 || last.Looked.Jobs != 10 || !last.Looked.Complete || last.NextCursor != "" {
+		t.Errorf("last page %+v, %v", last, err)
+	}
+	if diff := cmp.Diff(all[9:10], []string{first.Jobs[0].ID}); diff != "" || !slices.IsSorted(all) {
+		t.Error(diff)
+	}
+}
