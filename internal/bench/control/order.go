@@ -60,9 +60,17 @@ const (
 	twiceEvery = 4
 	rareEvery  = 10_000
 	rareAt     = 7
-	// rareWord is in the errors of one job in rareEvery, absentWord in none.
-	rareWord   = "certificate"
-	absentWord = "nowhere-to-be-found"
+	// rareWord and rareExpression fit the errors of one job in rareEvery, absentWord
+	// none, everyWord all payloads.
+	rareWord       = "certificate"
+	rareExpression = `/verify (certificate|host name): .*serial \d+$/`
+	absentWord     = "nowhere-to-be-found"
+	everyWord      = "shop.example.com"
+	// payloadField has rareValue in one job in customers.
+	payloadField = "payload.customer.id"
+	rareValue    = "4242"
+	rareCustomer = 4242
+	customers    = 5000
 )
 
 // newJob returns the job of a number; its type and with it its queue go by turns.
@@ -70,7 +78,7 @@ func newJob(number int) (client.Enqueue, error) {
 	countries := []string{"DE", "FR", "US", "JP", "BR"}
 	payload, err := json.Marshal(order{
 		Number:   number,
-		Customer: customer{ID: number % 5000, Email: fmt.Sprintf("user%d@example.com", number%5000), Country: countries[number/7%len(countries)]},
+		Customer: customer{ID: number % customers, Email: fmt.Sprintf("user%d@example.com", number%customers), Country: countries[number/7%len(countries)]},
 		Items: []item{
 			{SKU: fmt.Sprintf("SKU-%06d", number*31%1_000_000), Quantity: 1 + number%4, Cents: 990 + number%9000},
 			{SKU: fmt.Sprintf("SKU-%06d", number*17%1_000_000), Quantity: 2, Cents: 2490},

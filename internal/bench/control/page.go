@@ -15,9 +15,13 @@ import (
 
 // Bounds of the promise, in milliseconds.
 const (
-	boundPage  = 20
-	boundIndex = 50
+	boundPage   = 20
+	boundIndex  = 50
+	boundSearch = 1000
 )
+
+// searchShare is how many times rarer searches are asked for than other pages.
+const searchShare = 10
 
 // page is something that people ask for.
 type page struct {
@@ -49,14 +53,54 @@ func pages(ctx context.Context, api *client.Client) ([]page, error) {
 		}
 		all = append(all, p)
 	}
+	indexed, err := byIndex(ctx, api)
+	return append(append(all, indexed...), searches()...), err
+}
+
+// byIndex asks for the jobs of each type, and of each failure group that fills a page.
+func byIndex(ctx context.Context, api *client.Client) ([]page, error) {
+	var all []page
 	for _, state := range []jobs.State{jobs.StateRetry, jobs.StateArchived} {
-		p := page{name: "jobs, " + string(state) + ", by type", bound: boundIndex, list: "jobs"}
+		p := page{name: "jobs, " + string(state) + ", by type", bound: boundIndex, list: "jobs", least: 50}
 		for _, name := range types() {
-			p.paths = append(p.paths, "/v1/jobs?"+url.Values{"state": {string(state)}, "type": {name}}.Encode())
+			p.paths = append(p.paths, jobsPath("state", string(state), "type", name))
 		}
 		all = append(all, p)
 	}
-	return all, nil
+	p := page{name: "jobs, archived, by fingerprint", bound: boundIndex, list: "jobs", least: 50}
+	for groups, err := range api.FailurePages(ctx, client.FailureFilter{}) {
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range groups.Failures {
+			if g.Dead >= int64(p.least) {
+				p.paths = append(p.paths, jobsPath("state", string(jobs.StateArchived), "fingerprint", g.Fingerprint))
+			}
+		}
+	}
+	return append(all, p), nil
+}
+
+// searches look through the dead letters.
+func searches() []page {
+	archived := func(name string, words ...string) page {
+		return page{name: "search, " + name, bound: boundSearch, paths: []string{jobsPath(append(words, "state", string(jobs.StateArchived))...)}, list: "jobs"}
+	}
+	return []page{
+		archived("rare word", "error", rareWord),
+		archived("absent word", "q", absentWord),
+		archived("expression", "error", rareExpression),
+		archived("payload", payloadField, rareValue),
+	}
+}
+
+// jobsPath lists jobs that pass a filter of names and values.
+func jobsPath(words ...string) string {
+	q := url.Values{}
+	for i := 0; i < len(words); i += 2 {
+		q.Set(words[i], words[i+1])
+	}
+	return "/v1/jobs?" + q.Encode()
 }
 
 // byID asks for jobs of the state, of every queue.
@@ -74,41 +118,42 @@ func byID(ctx context.Context, api *client.Client, state jobs.State) (page, erro
 	return p, nil
 }
 
-// read asks for the page n times, one after the other.
-func (s *server) read(ctx context.Context, p page, n int) ([]time.Duration, error) {
-	took := make([]time.Duration, n)
-	for i := range took {
+// read asks for the page n times, one after the other, and tells how long each took,
+// and how many answers had fewer entries than there are.
+func (s *server) read(ctx context.Context, p page, n int) (took []time.Duration, short int, err error) {
+	for i := range n {
 		path := p.paths[i%len(p.paths)]
 		began := time.Now()
 		raw, err := s.get(ctx, path)
-		took[i] = time.Since(began)
-		if err == nil {
-			err = p.holds(raw)
-		}
+		took = append(took, time.Since(began))
 		if err != nil {
-			return nil, fmt.Errorf("GET %s: %w", path, err)
+			return nil, 0, fmt.Errorf("GET %s: %w", path, err)
+		}
+		entries, err := p.entries(raw)
+		if err != nil {
+			return nil, 0, fmt.Errorf("GET %s: %w", path, err)
+		}
+		if entries < p.least {
+			short++
 		}
 	}
-	return took, nil
+	return took, short, nil
 }
 
-// holds reports whether the answer has what it should.
-func (p page) holds(raw []byte) error {
+// entries counts those of the answer's list.
+func (p page) entries(raw []byte) (int, error) {
 	if p.list == "" {
-		return nil
+		return 0, nil
 	}
 	var body map[string]json.RawMessage
-	var list []json.RawMessage
 	if err := json.Unmarshal(raw, &body); err != nil {
-		return err
+		return 0, err
 	}
+	var list []json.RawMessage
 	if err := json.Unmarshal(body[p.list], &list); err != nil {
-		return fmt.Errorf("%s: %w", p.list, err)
+		return 0, fmt.Errorf("%s: %w", p.list, err)
 	}
-	if len(list) < p.least {
-		return fmt.Errorf("%d %s, want at least %d", len(list), p.list, p.least)
-	}
-	return nil
+	return len(list), nil
 }
 
 func (s *server) get(ctx context.Context, path string) ([]byte, error) {

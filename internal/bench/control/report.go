@@ -33,6 +33,8 @@ type Figure struct {
 	Most   float64 `json:"most,omitempty"`
 	Kept   bool    `json:"kept"`
 	Spread *Spread `json:"spread,omitempty"`
+	// Short is how many answers had fewer entries than there are.
+	Short int `json:"short,omitempty"`
 	// Exact says that only the bound itself will do, at any size and on any machine.
 	Exact bool `json:"exact,omitempty"`
 }
@@ -59,12 +61,24 @@ func newSlow(l redis.SlowLog) Slow {
 }
 
 // latency adds how long requests took, whose p99 is to be at most the bound.
-func (r *Report) latency(name string, took []time.Duration, bound float64) {
+func (r *Report) latency(name string, took []time.Duration, bound float64) *Figure {
 	l := bench.LatencyOf(took)
 	r.Figures = append(r.Figures, Figure{
 		Name: name, Unit: "ms", Value: l.P99, Most: bound, Kept: l.P99 <= bound,
 		Spread: &Spread{Requests: len(took), Latency: l, Max: float64(slices.Max(took).Microseconds()) / 1000},
 	})
+	return &r.Figures[len(r.Figures)-1]
+}
+
+// shorten notes answers that were too short, which no speed makes good.
+func (f *Figure) shorten(short int) {
+	f.Short = short
+	f.Kept = f.Kept && short == 0
+}
+
+// told adds how long something took that no bound is promised for.
+func (r *Report) told(name string, took time.Duration) {
+	r.latency(name, []time.Duration{took}, 0).Kept = true
 }
 
 // rate adds a speed that is to be at least the bound.
@@ -122,6 +136,8 @@ func (f Figure) values() string {
 func (f Figure) promise() string {
 	text := fmt.Sprintf("at most %.0f", f.Most)
 	switch {
+	case f.Most == 0 && f.Least == 0 && !f.Exact:
+		return ""
 	case f.Exact:
 		text = fmt.Sprintf("exactly %.0f", f.Most)
 	case f.Most == 0:
@@ -129,6 +145,9 @@ func (f Figure) promise() string {
 	}
 	if f.Kept {
 		return text + ", kept"
+	}
+	if f.Short > 0 {
+		return fmt.Sprintf("%s, MISSED: %d too short", text, f.Short)
 	}
 	return text + ", MISSED"
 }

@@ -74,11 +74,15 @@ func (r *run) read(ctx context.Context) error {
 	}
 	for _, p := range all {
 		r.progress("read " + p.name)
-		took, err := r.server.read(ctx, p, r.Requests)
+		n := r.Requests
+		if p.bound == boundSearch {
+			n = max(n/searchShare, requestsMin)
+		}
+		took, short, err := r.server.read(ctx, p, n)
 		if err != nil {
 			return err
 		}
-		r.report.latency(p.name, took, p.bound)
+		r.report.latency(p.name, took, p.bound).shorten(short)
 	}
 	return nil
 }
