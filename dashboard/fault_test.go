@@ -59,7 +59,7 @@ func TestOverviewOfABrokenKey(t *testing.T) {
 	}
 	w := r.get("/")
 	rows := strings.Join(parse(t, w.Body.String()), "\n")
-	if w.Code != http.StatusInternalServerError || strings.Contains(rows, "cannot be reached") || !strings.Contains(rows, "log") {
+	if w.Code != http.StatusServiceUnavailable || strings.Contains(rows, "cannot be reached") || !strings.Contains(rows, "holds something else") {
 		t.Errorf("%d %s", w.Code, rows)
 	}
 }

@@ -2,7 +2,9 @@ package dashboard
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"legwork/client"
@@ -36,7 +38,7 @@ func (d *dashboard) overview(w http.ResponseWriter, r *http.Request) {
 	case r.Context().Err() != nil: // nobody waits for the page any more
 	case jobs.CodeOf(err) == jobs.CodeUnavailable:
 		d.Log.WarnContext(ctx, "overview not read", "error", err)
-		page = overview{Trouble: "Redis cannot be reached. Jobs that were accepted are safe; this page tries again by itself."}
+		page = overview{Trouble: trouble(err) + ". Jobs that were accepted are safe; this page tries again by itself."}
 		d.render(w, r, http.StatusServiceUnavailable, "overview.html", page)
 	case err != nil:
 		d.Log.ErrorContext(ctx, "overview not read", "error", err)
@@ -45,6 +47,16 @@ func (d *dashboard) overview(w http.ResponseWriter, r *http.Request) {
 	default:
 		d.render(w, r, http.StatusOK, "overview.html", page)
 	}
+}
+
+// trouble is the error's message for people, without its cause, as a sentence.
+func trouble(err error) string {
+	const away = "Redis cannot be reached"
+	e, ok := errors.AsType[*jobs.Error](err)
+	if !ok || e.Message == "" || strings.HasPrefix(e.Message, away) {
+		return away
+	}
+	return strings.ToUpper(e.Message[:1]) + e.Message[1:]
 }
 
 func (d *dashboard) readOverview(ctx context.Context) (overview, error) {

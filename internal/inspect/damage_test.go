@@ -111,8 +111,9 @@ func (r *rig) place(k store.Keys, state jobs.State, id string, message []byte, s
 	}
 }
 
-// Promise: an id without a job behind it is passed over, however many there
-// are, and hides no job; a job that is in no list can still be deleted.
+// Promise: an id without a job behind it is shown as missing, and hides no job, however
+// many there are; no filter by what a job is takes it for one. A job that is in no list
+// can still be deleted.
 func TestGhosts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, storetest.Redis(t))
@@ -128,14 +129,29 @@ func TestGhosts(t *testing.T) {
 		}
 	}
 	for _, limit := range []int{1, 3, 500} {
-		got := r.list(client.JobFilter{Limit: limit})
-		for _, id := range got {
-			if !want[id] {
-				t.Errorf("limit %d: %s is no job", limit, id)
+		if got := r.list(client.JobFilter{Type: "test.ok", Limit: limit}); len(got) != len(want) {
+			t.Errorf("limit %d: %d jobs of a type, want %d", limit, len(got), len(want))
+		}
+		found, ghosts := 0, 0
+		for f := (client.JobFilter{Limit: limit}); ; {
+			page, err := r.Jobs(t.Context(), f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, j := range page.Jobs {
+				if j.Missing == want[j.ID] || j.Missing && j.LastError == "" {
+					t.Errorf("limit %d: job = %+v", limit, j)
+				}
+				if found++; j.Missing {
+					ghosts++
+				}
+			}
+			if f.Cursor = page.NextCursor; f.Cursor == "" {
+				break
 			}
 		}
-		if len(got) != len(want) {
-			t.Errorf("limit %d: %d jobs, want %d", limit, len(got), len(want))
+		if found-ghosts != len(want) || ghosts != 3*len(want) {
+			t.Errorf("limit %d: %d jobs and %d ghosts, want %d and %d", limit, found-ghosts, ghosts, len(want), 3*len(want))
 		}
 	}
 	if _, err := r.Job(t.Context(), "ghost-0-1"); code(err) != jobs.CodeNotFound {

@@ -46,8 +46,11 @@ func (i *Inspector) exportSection(ctx context.Context, m *matcher, s *section, y
 		ids, n = map[string][]string{}, 0
 		return nil
 	}
+	if err := i.lookUp(ctx, m, s); err != nil {
+		return wrap("list jobs for an export", err)
+	}
 	for {
-		if err := i.load(ctx, s, scanChunk); err != nil {
+		if err := i.loadWhole(ctx, s, scanChunk); err != nil {
 			return wrap("list jobs for an export", err)
 		}
 		r, ok := s.next()

@@ -40,8 +40,8 @@ func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
 	}
 }
 
-// wrap gives an error of Redis its code: unavailable when it cannot serve or the
-// caller has gone, else internal. Errors that have a code keep it.
+// wrap gives an error of Redis its code: unavailable when it cannot serve, the
+// caller has gone, or somebody has put something else under a key; else internal. Errors that have a code keep it.
 func wrap(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -51,6 +51,9 @@ func wrap(doing string, err error) error {
 	}
 	if store.Unavailable(err) || errors.Is(err, context.Canceled) {
 		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "Redis cannot be reached; try again", Err: err}
+	}
+	if store.WrongType(err) {
+		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "cannot " + doing + ": a key of Legwork's in Redis holds something else; see the keys of its queue with TYPE, and rename or delete that one", Err: err}
 	}
 	return &jobs.Error{Code: jobs.CodeInternal, Message: "cannot " + doing, Err: err}
 }

@@ -10,6 +10,7 @@ import (
 
 	"legwork/client"
 	"legwork/internal/store"
+	"legwork/jobs"
 )
 
 // Bounds of one page.
@@ -29,7 +30,9 @@ const (
 // by when they became pending. A job that changes state while pages are read may appear twice
 // or not at all; one that stays put appears. A page looks at a bounded
 // number of jobs, for a bounded time, and says so: it may be short, or empty, although
-// more follow. Go on while there is a cursor. The error is a *[jobs.Error]: invalid_request or unavailable.
+// more follow. Go on while there is a cursor. An id without a job is shown as missing; a
+// list or set that is of another type is told of in Faults while the others are
+// read, and is an error where one queue is asked for that shows nothing else. The error is a *[jobs.Error]: invalid_request or unavailable.
 func (i *Inspector) Jobs(ctx context.Context, f client.JobFilter) (*client.JobList, error) {
 	m, err := newMatcher(f)
 	if err != nil {
@@ -51,9 +54,13 @@ func (i *Inspector) Jobs(ctx context.Context, f client.JobFilter) (*client.JobLi
 		if err := i.fill(ctx, p, s); err != nil {
 			return nil, wrap("list the jobs", err)
 		}
+		p.list.Faults = append(p.list.Faults, s.faults()...)
 		if p.full() {
 			break
 		}
+	}
+	if all := p.list.Faults; len(all) > 0 && f.Queue != "" && len(p.list.Jobs) == 0 {
+		return nil, &jobs.Error{Code: jobs.CodeUnavailable, Message: "queue " + f.Queue + " cannot be listed: " + all[0].Detail}
 	}
 	p.list.Looked.Complete = !p.full()
 	return p.list, nil
@@ -128,6 +135,9 @@ func (i *Inspector) fill(ctx context.Context, p *page, s *section) error {
 	if p.reading {
 		chunk = max(chunk, scanChunk)
 	}
+	if err := i.lookUp(ctx, p.matcher, s); err != nil {
+		return err
+	}
 	for {
 		if err := i.load(ctx, s, chunk); err != nil {
 			return err
@@ -142,25 +152,31 @@ func (i *Inspector) fill(ctx context.Context, p *page, s *section) error {
 	}
 }
 
-// records reads the jobs in one round trip; one that is gone is nil.
-func (i *Inspector) records(ctx context.Context, queue string, refs []ref) ([]*record, error) {
+// records reads the jobs in one round trip; one that is gone is nil, and one whose key
+// holds something else has nothing but its id.
+func (i *Inspector) records(ctx context.Context, state jobs.State, shard string, refs []ref) ([]*record, error) {
 	if len(refs) == 0 {
 		return nil, nil
 	}
-	k := store.KeysOf(queue)
+	k := store.KeysOf(shard)
 	pipe := i.redis.Pipeline()
 	cmds := make([]*redis.SliceCmd, len(refs))
 	for n, ref := range refs {
 		cmds[n] = pipe.HMGet(ctx, k.Task(ref.id), recordFields()...)
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return nil, err
-	}
+	_, _ = pipe.Exec(ctx) // each command carries its own error
 	out := make([]*record, len(refs))
 	for n, cmd := range cmds {
-		if r, ok := newRecord(queue, refs[n].id, cmd.Val()); ok {
-			r.due = refs[n].score
-			out[n] = r
+		switch err := cmd.Err(); {
+		case store.WrongType(err):
+			out[n] = &record{id: refs[n].id, queue: shard, state: state, due: refs[n].score, ghost: textAlien}
+		case err != nil:
+			return nil, err
+		default:
+			if r, ok := newRecord(shard, refs[n].id, cmd.Val()); ok {
+				r.due = refs[n].score
+				out[n] = r
+			}
 		}
 	}
 	return out, nil

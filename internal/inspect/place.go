@@ -6,7 +6,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"legwork/internal/store"
 	"legwork/jobs"
 )
 
@@ -33,7 +32,7 @@ func (i *Inspector) start(ctx context.Context, state jobs.State, l *lane) (int64
 	if l.last == nil {
 		return 0, nil
 	}
-	key := store.KeysOf(l.shard).State(string(state))
+	key := l.key(state)
 	if isList(state) {
 		return i.startInList(ctx, key, l.last)
 	}
@@ -69,9 +68,9 @@ func (i *Inspector) startInSet(ctx context.Context, key string, from *mark, reve
 	return before.Result()
 }
 
-// refs returns up to n entries of one state in one shard, from a place on.
-func (i *Inspector) refs(ctx context.Context, state jobs.State, shard string, start, n int64) ([]ref, error) {
-	key := store.KeysOf(shard).State(string(state))
+// refs returns up to n entries of the lane, from a place on.
+func (i *Inspector) refs(ctx context.Context, state jobs.State, l *lane, start, n int64) ([]ref, error) {
+	key := l.key(state)
 	if isList(state) {
 		pipe := i.redis.Pipeline()
 		ids := pipe.LRange(ctx, key, start, start+n-1)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -27,10 +28,20 @@ type section struct {
 // lane is the part of a section that one shard holds.
 type lane struct {
 	shard   string
+	index   string    // the index to read in place of the state's set, or ""
+	fault   error     // why it cannot be read
 	last    *mark     // the last job looked at; nil: none yet
 	refs    []ref     // read and not looked at yet, in order
 	records []*record // of refs; nil for a job that is gone
 	dry     bool      // nothing is behind refs
+}
+
+// key is the list or set that the lane is read from.
+func (l *lane) key(state jobs.State) string {
+	if l.index != "" {
+		return l.index
+	}
+	return store.KeysOf(l.shard).State(string(state))
 }
 
 func newSection(state jobs.State, queue string, shards []string) *section {
@@ -105,17 +116,48 @@ func (i *Inspector) load(ctx context.Context, s *section, chunk int) error {
 	return errors.Join(errs...)
 }
 
+// loadLane ends a lane whose key is none of the state's, and notes the fault.
 func (i *Inspector) loadLane(ctx context.Context, state jobs.State, l *lane, chunk int) error {
 	start, err := i.start(ctx, state, l)
+	if err == nil {
+		l.refs, err = i.refs(ctx, state, l, start, int64(chunk))
+	}
+	if store.WrongType(err) {
+		l.fault, l.dry = err, true
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	if l.refs, err = i.refs(ctx, state, l.shard, start, int64(chunk)); err != nil {
+	l.dry = len(l.refs) < chunk
+	if l.records, err = i.records(ctx, state, l.shard, l.refs); err != nil {
 		return err
 	}
-	l.dry = len(l.refs) < chunk
-	l.records, err = i.records(ctx, l.shard, l.refs)
-	return err
+	return passOver(i.ghosts(ctx, state, l, start))
+}
+
+// faults are what could not be read of the section.
+func (s *section) faults() []client.Fault {
+	var all []client.Fault
+	for _, l := range s.lanes {
+		if l.fault != nil {
+			all = append(all, client.Fault{
+				Queue: s.queue, State: string(s.state), Code: client.CodeUnavailable, Detail: fmt.Sprintf(faultDetail, l.key(s.state)),
+			})
+		}
+	}
+	return all
+}
+
+// loadWhole is load for those who would not miss what cannot be read: a fault is an error.
+func (i *Inspector) loadWhole(ctx context.Context, s *section, chunk int) error {
+	if err := i.load(ctx, s, chunk); err != nil {
+		return err
+	}
+	if all := s.faults(); len(all) > 0 {
+		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "queue " + s.queue + " cannot be read: " + all[0].Detail}
+	}
+	return nil
 }
 
 // next moves on by one job and returns its record, nil when it is gone; false at

@@ -179,7 +179,7 @@ func (r *run) next(ctx context.Context, state jobs.State, s *stretch) ([]*sight,
 	if err != nil {
 		return nil, wrap("look for the jobs", err)
 	}
-	refs, err := r.refs(ctx, state, s.shard, start, actionMany)
+	refs, err := r.refs(ctx, state, &lane{shard: s.shard}, start, actionMany)
 	if err != nil {
 		return nil, wrap("look for the jobs", err)
 	}

@@ -27,6 +27,7 @@ type record struct {
 	cancel    string  // as stored; see store.ParseCancel
 	since     int64   // Unix nanoseconds since when it is or was pending, 0 when unknown
 	due       float64 // score in the set of its state, 0 when unknown
+	ghost     string  // why there is no job behind the id, or ""
 	index     string  // what it stands under in the indexes: state, fingerprint and type
 }
 
@@ -88,6 +89,9 @@ func View(m *store.Message, meta store.Meta, state jobs.State, due time.Time) cl
 
 // view puts the record into the words of the API.
 func (r *record) view() client.Job {
+	if r.ghost != "" {
+		return client.Job{ID: r.id, Queue: store.QueueOf(r.queue), State: string(r.state), Payload: json.RawMessage("null"), LastError: r.ghost, Missing: true}
+	}
 	if r.msg == nil {
 		return client.Job{
 			ID: r.id, Queue: store.QueueOf(r.queue), State: string(r.state), Payload: json.RawMessage("null"),
