@@ -74,6 +74,10 @@ func TestSameSelectionTwice(t *testing.T) {
 	if _, err := a.Order(t.Context(), slow); code(err) != jobs.CodeConflict || !strings.Contains(err.Error(), first.ID) {
 		t.Errorf("same selection: %v", err)
 	}
+	eventually(t, func() bool {
+		out, err := a.Action(t.Context(), first.ID)
+		return err == nil && out.Done > 0
+	}, func() string { return "the action does nothing" })
 	if out, err := a.Abort(t.Context(), first.ID); err != nil || !out.Aborting || out.State != client.ActionRunning {
 		t.Errorf("abort = %+v, %v", out, err)
 	}
