@@ -46,7 +46,7 @@ func TestEveryDeadLetter(t *testing.T) {
 		if f.Exact && !f.Kept {
 			t.Errorf("%s = %g, want %g", f.Name, f.Value, f.Most)
 		}
-		if f.Spread != nil && (f.Spread.P50 <= 0 || f.Spread.P50 > f.Spread.P99 || f.Spread.P99 > f.Spread.Max || f.Most > 0 && f.Spread.Requests < 10) {
+		if f.Spread != nil && (f.Spread.P50 <= 0 || f.Spread.P50 > f.Spread.P99 || f.Spread.P99 > f.Spread.Max || f.Most > 0 && f.Spread.Requests < searchMin) {
 			t.Errorf("%s = %+v", f.Name, f.Spread)
 		}
 	}

@@ -86,6 +86,23 @@ func (d *database) slow(ctx context.Context) ([]Slow, error) {
 	return all, nil
 }
 
+// cpu is the CPU time that Redis has used so far.
+func (d *database) cpu(ctx context.Context) (time.Duration, error) {
+	info, err := store.ReadInfo(ctx, d.redis, "cpu")
+	if err != nil {
+		return 0, err
+	}
+	var sum time.Duration
+	for _, field := range []string{"used_cpu_sys", "used_cpu_user"} {
+		used, err := time.ParseDuration(info[field] + "s")
+		if err != nil {
+			return 0, wrap("read the cpu time of redis", err)
+		}
+		sum += used
+	}
+	return sum, nil
+}
+
 func (d *database) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()

@@ -20,8 +20,12 @@ const (
 	boundSearch = 1000
 )
 
-// searchShare is how many times rarer searches are asked for than other pages.
-const searchShare = 10
+// searchShare is how many times rarer searches are asked for than other pages, at
+// least searchMin times.
+const (
+	searchShare = 10
+	searchMin   = 5
+)
 
 // page is something that people ask for.
 type page struct {
@@ -36,6 +40,8 @@ type page struct {
 func pages(ctx context.Context, api *client.Client) ([]page, error) {
 	all := []page{
 		{name: "queues", bound: boundPage, paths: []string{"/v1/queues"}, list: "queues", least: len(queues())},
+		{name: "a queue", bound: boundPage, paths: queuePaths()},
+		{name: "workers", bound: boundPage, paths: []string{"/v1/workers"}, list: "workers", least: 1},
 		{name: "stats", bound: boundPage, paths: []string{"/v1/stats"}},
 		{name: "failure groups", bound: boundPage, paths: []string{"/v1/failures"}, list: "failures", least: 20},
 		{name: "jobs, any state", bound: boundPage, paths: []string{"/v1/jobs"}, list: "jobs", least: 50},
@@ -55,6 +61,14 @@ func pages(ctx context.Context, api *client.Client) ([]page, error) {
 	}
 	indexed, err := byIndex(ctx, api)
 	return append(append(all, indexed...), searches()...), err
+}
+
+func queuePaths() []string {
+	var all []string
+	for name := range queues() {
+		all = append(all, "/v1/queues/"+name)
+	}
+	return all
 }
 
 // byIndex asks for the jobs of each type, and of each failure group that fills a page.

@@ -3,7 +3,9 @@ package control
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,7 +29,7 @@ type Report struct {
 // Figure is one measure, held against its bound.
 type Figure struct {
 	Name   string  `json:"name"`
-	Unit   string  `json:"unit"`  // "ms", "jobs", "jobs/s"
+	Unit   string  `json:"unit"`  // "ms", "jobs", "jobs/s", "us/job"
 	Value  float64 `json:"value"` // with a spread, its p99
 	Least  float64 `json:"least,omitempty"`
 	Most   float64 `json:"most,omitempty"`
@@ -81,9 +83,14 @@ func (r *Report) told(name string, took time.Duration) {
 	r.latency(name, []time.Duration{took}, 0).Kept = true
 }
 
+// cost adds a CPU time per job, which tells more than a speed on a busy machine.
+func (r *Report) cost(name string, perJob time.Duration) {
+	r.Figures = append(r.Figures, Figure{Name: name, Unit: "us/job", Value: float64(perJob.Nanoseconds()) / 1000, Kept: true})
+}
+
 // rate adds a speed that is to be at least the bound.
 func (r *Report) rate(name string, value, bound float64) {
-	r.Figures = append(r.Figures, Figure{Name: name, Unit: "jobs/s", Value: value, Least: bound, Kept: value >= bound})
+	r.Figures = append(r.Figures, Figure{Name: name, Unit: "jobs/s", Value: math.Round(value), Least: bound, Kept: value >= bound})
 }
 
 // count adds a number of jobs that is to be exactly what is wanted.
@@ -130,7 +137,7 @@ func (f Figure) values() string {
 	if s := f.Spread; s != nil {
 		return fmt.Sprintf("%.1f\t%.1f\t%.1f\t%.1f", s.P50, s.P95, s.P99, s.Max)
 	}
-	return fmt.Sprintf("%.0f\t\t\t", f.Value)
+	return strconv.FormatFloat(f.Value, 'f', -1, 64) + "\t\t\t"
 }
 
 func (f Figure) promise() string {

@@ -21,6 +21,10 @@ func (r *run) retry(ctx context.Context) error {
 	r.progress("retry every dead letter")
 	var action *client.Action
 	var took time.Duration
+	before, err := r.database.cpu(ctx)
+	if err != nil {
+		return err
+	}
 	waits, err := r.server.live.during(ctx, r.server.api, r.LiveRate, func(ctx context.Context) (err error) {
 		began := time.Now()
 		action, err = r.act(ctx, client.ActionRequest{Action: client.ActionRetry, Filter: &client.JobFilter{State: string(jobs.StateArchived)}})
@@ -33,6 +37,10 @@ func (r *run) retry(ctx context.Context) error {
 	if action.State != client.ActionDone {
 		return fmt.Errorf("the retry ended %s: %s", action.State, action.Error)
 	}
+	after, err := r.database.cpu(ctx)
+	if err != nil {
+		return err
+	}
 	left, err := size(ctx, r.database.redis, jobs.StateArchived)
 	if err != nil {
 		return err
@@ -40,6 +48,7 @@ func (r *run) retry(ctx context.Context) error {
 	r.report.count("dead letters retried", action.Done, r.Dead)
 	r.report.count("dead letters left", left, 0)
 	r.report.rate("bulk retry", float64(action.Done)/took.Seconds(), boundRetry)
+	r.report.cost("Redis's CPU for it, live jobs included", (after-before)/time.Duration(r.Dead))
 	r.report.latency("pick-up of live jobs meanwhile", waits, boundPickup)
 	return nil
 }

@@ -76,7 +76,7 @@ func (r *run) read(ctx context.Context) error {
 		r.progress("read " + p.name)
 		n := r.Requests
 		if p.bound == boundSearch {
-			n = max(n/searchShare, requestsMin)
+			n = max(n/searchShare, searchMin)
 		}
 		took, short, err := r.server.read(ctx, p, n)
 		if err != nil {

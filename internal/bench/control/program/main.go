@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"syscall"
 
 	"legwork/internal/bench/control"
 )
@@ -27,7 +28,7 @@ func run() int {
 	flag.IntVar(&o.LiveRate, "live", o.LiveRate, "jobs per second that run beside the bulk retry")
 	flag.Parse()
 	o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	report, err := control.Run(ctx, o, func(step string) { _, _ = fmt.Fprintln(os.Stderr, step) })
 	if err == nil {
