@@ -28,11 +28,7 @@ func (s *seam) record(ctx context.Context, kind scriptKind, keys []string, args 
 	if kind == scriptArchive {
 		to, set, number = jobs.StateArchived, store.KeysOf(queueOf(keys)).Archived(), msg.Retried+1
 	}
-	why := store.KindError
-	if msg.Error == asynq.ErrLeaseExpired.Error() {
-		why = store.KindLeaseLost
-	}
-	f := newFailed(msg.Type, store.Attempt{Number: number, Kind: why, Error: clip(msg.Error)}, time.Now())
+	f := newFailed(msg.Type, store.Attempt{Number: number, Kind: kindOfAsynqs(msg.Error), Error: clip(msg.Error)}, time.Now())
 	k := store.KeysOf(queueOf(keys))
 	fingerprint, record := f.words(to)
 	err = s.worker.records.Run(context.WithoutCancel(ctx), s.UniversalClient, []string{k.Task(msg.ID), set},
@@ -43,6 +39,15 @@ func (s *seam) record(ctx context.Context, kind scriptKind, keys []string, args 
 	default:
 		s.worker.Log.Warn("failed attempt not recorded", "job", msg.ID, "queue", queueOf(keys), "error", err)
 	}
+}
+
+// kindOfAsynqs tells what made a run fail that asynq has ended, by the error that it
+// leaves in the message.
+func kindOfAsynqs(text string) string {
+	if text == asynq.ErrLeaseExpired.Error() {
+		return store.KindLeaseLost
+	}
+	return store.KindError
 }
 
 // tellFailure passes a failed attempt on, once it has ended in Redis.

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"legwork/internal/failure"
@@ -106,30 +104,13 @@ func (r *reindexer) tend(ctx context.Context, queue, state string, whole bool) e
 // many jobs as the state.
 func (r *reindexer) compare(ctx context.Context, queue, state string) (names []string, same bool, err error) {
 	k := store.KeysOf(queue)
-	all, err := r.redis.SMembers(ctx, k.Indexes()).Result()
-	if err != nil {
+	if names, err = store.IndexNames(ctx, r.redis, k, state); err != nil {
 		return nil, false, fmt.Errorf("read the names of the indexes of %s: %w", queue, err)
 	}
-	pipe := r.redis.Pipeline()
-	size := pipe.ZCard(ctx, k.State(state))
-	var sizes []*redis.IntCmd
-	for _, name := range all {
-		if !strings.HasPrefix(name, state+":") {
-			continue
-		}
-		names = append(names, name)
-		if strings.HasPrefix(name, state+":"+store.IndexType+":") {
-			sizes = append(sizes, pipe.ZCard(ctx, k.IndexNamed(name)))
-		}
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	if same, err = store.IndexesWhole(ctx, r.redis, k, state, store.ByType(state, names)); err != nil {
 		return nil, false, fmt.Errorf("read the sizes of the indexes of %s: %w", queue, err)
 	}
-	var sum int64
-	for _, s := range sizes {
-		sum += s.Val()
-	}
-	return names, sum == size.Val(), nil
+	return names, same, nil
 }
 
 // pruneIndex takes what does not belong into an index out of it.
@@ -209,11 +190,7 @@ func (r *reindexer) under(ctx context.Context, key string, fields []any) (jobTyp
 	if msg.Error == "" {
 		return msg.Type, "", nil
 	}
-	kind := store.KindError
-	if msg.Error == asynq.ErrLeaseExpired.Error() {
-		kind = store.KindLeaseLost
-	}
-	return msg.Type, failure.Fingerprint(msg.Type, kind, msg.Error, ""), nil
+	return msg.Type, failure.Fingerprint(msg.Type, kindOfAsynqs(msg.Error), msg.Error, ""), nil
 }
 
 // walk calls step with every member of a sorted set that is in it all the time, and

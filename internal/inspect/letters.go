@@ -32,7 +32,7 @@ func (i *Inspector) wholes(ctx context.Context, shard string, refs []ref) ([]*wh
 		}
 		_, _ = pipe.Exec(ctx) // each command carries its own error
 		for n, cmd := range cmds {
-			if cmd.Err() != nil && !wrongType(cmd.Err()) {
+			if cmd.Err() != nil && !store.WrongType(cmd.Err()) {
 				return nil, nil, fmt.Errorf("read jobs of %s: %w", shard, cmd.Err())
 			}
 			out = append(out, &whole{shard: shard, id: chunk[n].id, score: chunk[n].score, fields: cmd.Val()})
@@ -40,12 +40,6 @@ func (i *Inspector) wholes(ctx context.Context, shard string, refs []ref) ([]*wh
 		}
 	}
 	return out, errs, nil
-}
-
-// wrongType reports whether a key holds something else than the command is for.
-func wrongType(err error) bool {
-	answer, ok := errors.AsType[redis.Error](err)
-	return ok && redis.HasErrorPrefix(answer, "WRONGTYPE")
 }
 
 // letterRef is a dead letter's place.
@@ -119,7 +113,7 @@ func (i *Inspector) lines(ctx context.Context, shard string, ids []string) ([][]
 		_, _ = pipe.Exec(ctx) // each command carries its own error
 		for n, id := range chunk {
 			for _, err := range []error{hashes[n].Err(), deaths[n].Err()} {
-				if err != nil && !errors.Is(err, redis.Nil) && !wrongType(err) {
+				if err != nil && !errors.Is(err, redis.Nil) && !store.WrongType(err) {
 					return nil, fmt.Errorf("read jobs of %s: %w", shard, err)
 				}
 			}

@@ -2,10 +2,6 @@ package inspect
 
 import (
 	"context"
-	"slices"
-	"strings"
-
-	"github.com/redis/go-redis/v9"
 
 	"legwork/internal/store"
 	"legwork/jobs"
@@ -39,29 +35,16 @@ func (i *Inspector) lookUp(ctx context.Context, m *matcher, s *section) error {
 // as far as their number tells.
 func (i *Inspector) indexWhole(ctx context.Context, shard string, state jobs.State) (bool, error) {
 	k := store.KeysOf(shard)
-	names, err := i.redis.SMembers(ctx, k.Indexes()).Result()
+	names, err := store.IndexNames(ctx, i.redis, k, string(state))
 	if err != nil {
 		return false, passOver(err)
 	}
-	prefix := string(state) + ":" + store.IndexType + ":"
-	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasPrefix(name, prefix) })
-	if len(names) > indexesMax {
+	byType := store.ByType(string(state), names)
+	if len(byType) > indexesMax {
 		return false, nil
 	}
-	pipe := i.redis.TxPipeline() // all at one moment
-	all := pipe.ZCard(ctx, k.State(string(state)))
-	sizes := make([]*redis.IntCmd, len(names))
-	for n, name := range names {
-		sizes[n] = pipe.ZCard(ctx, k.IndexNamed(name))
-	}
-	if _, err := pipe.Exec(ctx); err != nil {
-		return false, passOver(err)
-	}
-	sum := int64(0)
-	for _, size := range sizes {
-		sum += size.Val()
-	}
-	return sum == all.Val(), nil
+	whole, err := store.IndexesWhole(ctx, i.redis, k, string(state), byType)
+	return whole, passOver(err)
 }
 
 // passOver leaves an error that is about the type of a key to whoever reads that key.

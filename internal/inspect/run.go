@@ -177,8 +177,7 @@ func (r *run) lot(ctx context.Context, some []*sight) error {
 func (r *run) pretend(some []*sight) {
 	now := time.Now()
 	for _, s := range some {
-		d, skip := r.o.decide(s, now)
-		if skip != "" {
+		if _, skip := r.o.decide(s, now); skip != "" {
 			r.dry.skip(skip, 1)
 			continue
 		}
@@ -188,7 +187,6 @@ func (r *run) pretend(some []*sight) {
 				r.sample = append(r.sample, fresh.view())
 			}
 		}
-		_ = d
 	}
 }
 

@@ -3,10 +3,9 @@ package inspect
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"legwork/client"
@@ -101,19 +100,8 @@ func (i *Inspector) load(ctx context.Context, s *section, chunk int) error {
 	if n := len(s.lanes); n > 1 {
 		chunk = min(chunk, max(laneChunkMin, 2*chunk/n))
 	}
-	errs := make([]error, len(s.lanes))
-	var reads sync.WaitGroup
-	for n, l := range s.lanes {
-		switch {
-		case l.dry || len(l.refs) > 0:
-		case len(s.lanes) == 1:
-			errs[n] = i.loadLane(ctx, s.state, l, chunk)
-		default:
-			reads.Go(func() { errs[n] = i.loadLane(ctx, s.state, l, chunk) })
-		}
-	}
-	reads.Wait()
-	return errors.Join(errs...)
+	empty := slices.DeleteFunc(slices.Clone(s.lanes), func(l *lane) bool { return l.dry || len(l.refs) > 0 })
+	return each(empty, func(_ int, l *lane) error { return i.loadLane(ctx, s.state, l, chunk) })
 }
 
 // loadLane ends a lane whose key is none of the state's, and notes the fault.

@@ -91,7 +91,7 @@ func (a *Actions) estimate(ctx context.Context, o *order) (int, error) {
 	_, _ = pipe.Exec(ctx) // each command carries its own error
 	total := 0
 	for _, s := range sizes {
-		if err := s.Err(); err != nil && !wrongType(err) {
+		if err := s.Err(); err != nil && !store.WrongType(err) {
 			return 0, wrap("count the jobs", err)
 		}
 		total += int(s.Val())
@@ -235,7 +235,7 @@ func (a *Actions) sights(ctx context.Context, shard string, targets []target) ([
 			}
 			out[n].action, _ = values[len(values)-2].(string)
 			out[n].copied = values[len(values)-1] != nil
-		case !wrongType(err):
+		case !store.WrongType(err):
 			return nil, wrap("read the jobs", err)
 		}
 	}
@@ -244,6 +244,9 @@ func (a *Actions) sights(ctx context.Context, shard string, targets []target) ([
 
 // each calls do for every one of them at once, and returns their errors.
 func each[T any](all []T, do func(int, T) error) error {
+	if len(all) == 1 {
+		return do(0, all[0])
+	}
 	errs := make([]error, len(all))
 	var calls sync.WaitGroup
 	for n, one := range all {

@@ -214,7 +214,7 @@ func (i *Inspector) deadLetters(ctx context.Context, shards map[string][]string)
 	counts := make(map[string]int, len(shards))
 	for queue, names := range shards {
 		for _, s := range names {
-			if err := cards[s].Err(); err != nil && !wrongType(err) {
+			if err := cards[s].Err(); err != nil && !store.WrongType(err) {
 				return nil, fmt.Errorf("count dead letters: %w", err)
 			}
 			counts[queue] += int(cards[s].Val())
