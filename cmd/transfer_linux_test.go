@@ -5,23 +5,16 @@ import (
 	"math/rand/v2"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
+
+	"legwork/internal/archive/archivetest"
 )
 
 // Promise: a disk that fills during an export is an error that says so, and nothing
 // half-written is left on it.
 func TestExportCommandOnFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skip("needs the right to mount a file system: ", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := archivetest.Disk(t)
 	var text strings.Builder
 	for range 20_000 {
 		fmt.Fprintf(&text, "{\"id\":\"%x%x\"}\n", rand.Uint64(), rand.Uint64())

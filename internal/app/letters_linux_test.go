@@ -6,10 +6,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"legwork/configs"
+	"legwork/internal/archive/archivetest"
 	"legwork/internal/store/storetest"
 )
 
@@ -17,15 +17,7 @@ import (
 // says so, and with room again the retention goes on by itself; none is lost.
 func TestRetentionOnFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skip("needs the right to mount a file system: ", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
+	dir := archivetest.Disk(t)
 	block := filepath.Join(dir, "block")
 	if err := os.WriteFile(block, make([]byte, 60<<10), 0o600); err != nil {
 		t.Fatal(err)

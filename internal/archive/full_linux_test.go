@@ -7,22 +7,8 @@ import (
 	"testing"
 
 	"legwork/internal/archive"
+	"legwork/internal/archive/archivetest"
 )
-
-// disk mounts a file system of a few pages on a new directory.
-func disk(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		t.Skip("needs the right to mount a file system: ", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, 0); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 // noise returns a line that cannot be compressed.
 func noise(n int) string {
@@ -37,7 +23,7 @@ func noise(n int) string {
 // and keeps what was there; with room again it goes on.
 func TestFullDisk(t *testing.T) {
 	t.Parallel()
-	dir := disk(t)
+	dir := archivetest.Disk(t)
 	w := archive.New(archive.Options{Dir: dir, Name: "x"})
 	appendLines(t, w, "a")
 	block := archive.New(archive.Options{Dir: dir, Name: "block"})
@@ -63,7 +49,7 @@ func TestFullDisk(t *testing.T) {
 // Promise: a directory that cannot be written to is named, with what to do.
 func TestReadOnlyDisk(t *testing.T) {
 	t.Parallel()
-	dir := disk(t)
+	dir := archivetest.Disk(t)
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT|syscall.MS_RDONLY, "size=64k"); err != nil {
 		t.Fatal(err)
 	}

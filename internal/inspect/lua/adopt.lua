@@ -1,6 +1,7 @@
 -- Takes jobs that come from another queue into this one. To repeat the call changes
 -- nothing, even if the jobs have ended since.
 -- Uses index.lua.
+-- Uses place.lua.
 -- KEYS: 1 what became of each job of this step of the move (HASH), 2 token counter,
 --       3 pending list
 -- ARGV: 1 what the queue's keys begin with, 2 queue, 3 wake channel, 4 tokens that the
@@ -9,9 +10,9 @@
 --       number of fields, then the name and value of each field of its hash
 -- Returns one number per job: 1 it is here, 2 another job has its id.
 -- Cost: O(fields + log set) per job.
-local prefix, pending = ARGV[1], KEYS[3]
+local prefix, front = ARGV[1], ARGV[6] == "1"
 -- A key of the wrong type stops the script here, before it has written anything.
-redis.call("LLEN", pending)
+redis.call("LLEN", KEYS[3])
 for _, set in ipairs({"scheduled", "retry", "archived"}) do
 	redis.call("ZCARD", prefix .. set)
 end
@@ -24,7 +25,6 @@ redis.call("HDEL", KEYS[1], "") -- the first write removes: a full Redis lets th
 if tonumber(has) < tonumber(ARGV[4]) then
 	redis.call("SET", KEYS[2], ARGV[4])
 end
-local ready, later = false, false
 
 local function settle(id, state, score, fingerprint, kind, from, to)
 	local key = prefix .. "t:" .. id
@@ -39,16 +39,7 @@ local function settle(id, state, score, fingerprint, kind, from, to)
 	for k = from, to, 400 do
 		redis.call("HSET", key, unpack(ARGV, k, math.min(k + 399, to)))
 	end
-	if state == "pending" then
-		redis.call(ARGV[6] == "1" and "RPUSH" or "LPUSH", pending, id)
-		ready = true
-	else
-		redis.call("ZADD", prefix .. state, score, id)
-		later = later or state ~= "archived"
-		if state ~= "scheduled" then
-			index(prefix, id, key, state, score, kind, fingerprint)
-		end
-	end
+	place(prefix, id, state, score, kind, fingerprint, front and "RPUSH" or "LPUSH")
 	redis.call("HSET", KEYS[1], id, 1)
 	return 1
 end
@@ -60,10 +51,5 @@ while i <= #ARGV do
 	i = last + 1
 end
 redis.call("EXPIRE", KEYS[1], ARGV[5])
-if ready then
-	redis.call("PUBLISH", ARGV[3], "w" .. ARGV[2])
-end
-if later then
-	redis.call("PUBLISH", ARGV[3], "d" .. ARGV[2])
-end
+tell(ARGV[3], ARGV[2])
 return out

@@ -1,6 +1,8 @@
 -- Does something to jobs of one queue that are still as the caller has read them, and
 -- notes how far the action has come with it.
 -- Uses index.lua.
+-- Uses place.lua.
+-- Uses unlock.lua.
 -- KEYS: 1 progress of the action in this queue, 2 pending list, 3 jobs on their way to
 --       another queue, 4 token counter
 -- ARGV: 1 what the queue's keys begin with, 2 queue, 3 now (Unix s), 4 now (Unix ns),
@@ -40,29 +42,14 @@ local notes = i + 1
 i = notes + 2 * tonumber(ARGV[i])
 local first = i
 
-local function unlock(lock, id)
-	if lock and string.sub(lock, 1, #prefix) == prefix and redis.pcall("GET", lock) == id then
-		redis.call("DEL", lock)
-	end
-end
-
-local ready, later = false, false
-
 -- put places a job that has been taken out.
 local function put(id, key, to, msg, score, kind, fingerprint)
 	redis.call("HDEL", key, "pending_since", "result", "lw_discarded", "lw_finished", "lw_cancel", "lw_unstarted")
 	redis.call("HSET", key, "msg", msg, "state", to, "lw_action", act)
 	if to == "pending" then
 		redis.call("HSET", key, "pending_since", ARGV[4])
-		redis.call(ARGV[11] == "1" and "RPUSH" or "LPUSH", KEYS[2], id)
-		ready = true
-		return
 	end
-	redis.call("ZADD", prefix .. to, score, id)
-	later = later or to ~= "archived"
-	if to ~= "scheduled" then
-		index(prefix, id, key, to, score, kind, fingerprint)
-	end
+	place(prefix, id, to, score, kind, fingerprint, ARGV[11] == "1" and "RPUSH" or "LPUSH")
 	if to == "archived" then
 		redis.call("HSET", key, "lw_unstarted", "1")
 	end
@@ -99,13 +86,13 @@ local function step(id, from, to, old, msg, score, kind, side)
 	end
 	local fingerprint = unindex(prefix, id, key)
 	if to == "delete" then
-		unlock(job[3], id)
+		unlock(prefix, job[3], id)
 		redis.call("DEL", key)
 	elseif to == "move" then
 		redis.call("HSET", KEYS[3], id, act .. " " .. msg .. " " .. from .. " " .. (stood or "0") .. " " .. fingerprint)
 	else
 		if to == "archived" then
-			unlock(job[3], id)
+			unlock(prefix, job[3], id)
 		end
 		put(id, key, to, msg, score, kind, fingerprint)
 	end
@@ -127,12 +114,7 @@ for k = from, to, by do
 		count("done", 1)
 	end
 end
-if ready then
-	redis.call("PUBLISH", ARGV[5], "w" .. ARGV[2])
-end
-if later then
-	redis.call("PUBLISH", ARGV[5], "d" .. ARGV[2])
-end
+tell(ARGV[5], ARGV[2])
 for name, n in pairs(counts) do
 	redis.call("HINCRBY", progress, name, n)
 end
