@@ -106,14 +106,7 @@ func selects(a *client.Action) string {
 	if a.Filter == nil {
 		return fmt.Sprintf("%d ids", a.IDs)
 	}
-	var words []string
-	for key, value := range map[string]string{"state": a.Filter.State, "queue": a.Filter.Queue, "type": a.Filter.Type, "tag": a.Filter.Tag} {
-		if value != "" {
-			words = append(words, key+"="+value)
-		}
-	}
-	slices.Sort(words)
-	return strings.Join(words, " ")
+	return a.Filter.String()
 }
 
 // showAction prints the action just received.

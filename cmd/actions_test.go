@@ -52,6 +52,12 @@ func TestJobsByFilter(t *testing.T) {
 	if want := `{"action":"retry","filter":{"state":"archived","type":"email.send"},"rate":50,"front":true}`; body.Load() != want {
 		t.Errorf("asked for %s, want %s", body.Load(), want)
 	}
+	if got := s.run("jobs", "retry", "--filter", `error="timed out" payload.user.id=7`); got.code != exitOK {
+		t.Errorf("got %+v", got)
+	}
+	if want := `{"action":"retry","filter":{"error":"timed out","payload":{"user.id":"7"}}}`; body.Load() != want {
+		t.Errorf("asked for %s, want %s", body.Load(), want)
+	}
 	if got := s.run("jobs", "delete", "--filter", "state=archived", "--dry-run", "--json"); got.code != exitOK || !strings.HasPrefix(got.out, `{"id":"a1"`) {
 		t.Errorf("got %+v", got)
 	}
@@ -80,9 +86,9 @@ func TestJobsByFilterBadInput(t *testing.T) {
 		{"--dry-run goes with --filter", "jobs delete a --dry-run"},
 		{`--rate "fast"`, "jobs retry --filter queue=q --rate fast"},
 		{`--rate "0/s"`, "jobs retry --filter queue=q --rate 0/s"},
-		{"as in key=value", "jobs retry --filter queue"},
-		{"as in key=value", "jobs retry --filter queue="},
-		{"unknown field \"colour\"", "jobs retry --filter colour=red"},
+		{`"queue" is not name=value`, "jobs retry --filter queue"},
+		{"queue has no value", "jobs retry --filter queue="},
+		{"there is no field \"colour\"; there are state, queue, type, tag", "jobs retry --filter colour=red"},
 		{"is empty", "jobs retry --filter="},
 		{"give the queue with --to", "jobs move --filter queue=q"},
 		{"give IDs, or --filter", "jobs move --to q"},

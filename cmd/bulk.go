@@ -2,8 +2,6 @@ package cmd
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -86,15 +84,20 @@ func (s *session) order(c *cobra.Command, b *bulk, ids []string) error {
 }
 
 // complete makes a request of the flags and the ids.
-func (b *bulk) complete(c *cobra.Command, ids []string) (err error) {
+func (b *bulk) complete(c *cobra.Command, ids []string) error {
 	r := &b.request
 	switch {
 	case b.many(c) && len(ids) > 0:
 		return usagef("give either IDs or --filter")
 	case b.many(c):
-		if r.Filter, err = parseFilter(b.filter); err != nil {
-			return usagef("--filter: %w", err)
+		filter, err := filterOf(b.filter)
+		if err != nil {
+			return err
 		}
+		if filter.String() == "" {
+			return usagef("--filter is empty; name at least one of %s", strings.Join(client.FilterFields(), ", "))
+		}
+		r.Filter = &filter
 	case len(ids) == 0:
 		return usagef("give IDs, or --filter")
 	default:
@@ -125,32 +128,6 @@ func (b *bulk) complete(c *cobra.Command, ids []string) (err error) {
 		return usagef("give either --at or --delay")
 	}
 	return nil
-}
-
-// parseFilter reads words of key=value, as in "state=archived type=email.send".
-func parseFilter(text string) (*client.JobFilter, error) {
-	words := map[string]string{}
-	for _, word := range strings.Fields(text) {
-		key, value, ok := strings.Cut(word, "=")
-		if _, twice := words[key]; !ok || value == "" || twice {
-			return nil, fmt.Errorf("%q: use each key once, as in key=value", word)
-		}
-		words[key] = value
-	}
-	if len(words) == 0 {
-		return nil, fmt.Errorf("is empty; name at least one of state, queue, type and tag")
-	}
-	raw, err := json.Marshal(words)
-	if err != nil {
-		return nil, fmt.Errorf("encode the filter: %w", err)
-	}
-	filter := &client.JobFilter{}
-	d := json.NewDecoder(strings.NewReader(string(raw)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(filter); err != nil {
-		return nil, fmt.Errorf("%s; use state, queue, type and tag", strings.TrimPrefix(err.Error(), "json: "))
-	}
-	return filter, nil
 }
 
 // followEvery is how often the command line looks at an action that it waits for.

@@ -47,9 +47,9 @@ func (s *session) filterBy(c *cobra.Command, state, stateUsage string) *filterFl
 // read returns the filter of the flags that were given. Times that are durations are
 // counted back from now.
 func (f *filterFlags) read(c *cobra.Command, now time.Time) (client.JobFilter, error) {
-	filter, err := client.ParseFilter(f.words)
+	filter, err := filterOf(f.words)
 	if err != nil {
-		return filter, usagef("--filter: %s", strings.TrimPrefix(err.Error(), "filter: "))
+		return filter, err
 	}
 	set := func(name, value string) {
 		if err == nil && value != "" {
@@ -78,6 +78,15 @@ func (f *filterFlags) read(c *cobra.Command, now time.Time) (client.JobFilter, e
 		}
 	}
 	return filter, err
+}
+
+// filterOf reads the words of a --filter.
+func filterOf(words string) (client.JobFilter, error) {
+	filter, err := client.ParseFilter(words)
+	if err != nil {
+		return filter, usagef("--filter: %s", strings.TrimPrefix(err.Error(), "filter: "))
+	}
+	return filter, nil
 }
 
 // before turns a duration into the time that long ago, and leaves all else as it is.
