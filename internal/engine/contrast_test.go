@@ -67,12 +67,7 @@ func brisk(concurrency int) asynq.Config {
 func TestAsynqLosesAcknowledgements(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
-	proxy := storetest.Proxy(t, inst.URL)
-	worker, err := store.Open(store.Options{URL: proxy.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = worker.Close() })
+	proxy, worker := proxied(t, inst, store.Options{})
 	const total = 5
 	started, release := make(chan struct{}, total), make(chan struct{})
 	stock(t, worker, brisk(total), func(context.Context, *asynq.Task) error {

@@ -62,12 +62,7 @@ func TestEnqueueWithoutRedis(t *testing.T) {
 func TestLostAcknowledgementIsSentAgain(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
-	proxy := storetest.Proxy(t, inst.URL)
-	worker, err := store.Open(store.Options{URL: proxy.URL, ReadTimeout: 200 * time.Millisecond, DialTimeout: 200 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = worker.Close() })
+	proxy, worker := proxied(t, inst, store.Options{ReadTimeout: 200 * time.Millisecond, DialTimeout: 200 * time.Millisecond})
 	const total = 10
 	var runs atomic.Int64
 	var running sync.WaitGroup

@@ -67,12 +67,7 @@ func TestEndOfALostJobChangesNothing(t *testing.T) {
 func TestHandlersStopBeforeOthersHaveTheirJobs(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
-	proxy := storetest.Proxy(t, inst.URL)
-	worker, err := store.Open(store.Options{URL: proxy.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = worker.Close() })
+	proxy, worker := proxied(t, inst, store.Options{})
 	started, stopped := make(chan string, 1), make(chan time.Time, 1)
 	r := newRig(t, inst, blocker(started, func(ctx context.Context) error {
 		<-ctx.Done()

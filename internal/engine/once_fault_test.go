@@ -22,12 +22,7 @@ import (
 func behindProxy(t *testing.T, register func(*storetest.FaultProxy, *jobs.Registry)) (*rig, storetest.Instance) {
 	t.Helper()
 	inst := storetest.Redis(t)
-	proxy := storetest.Proxy(t, inst.URL)
-	worker, err := store.Open(store.Options{URL: proxy.URL, ReadTimeout: 200 * time.Millisecond, DialTimeout: 200 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = worker.Close() })
+	proxy, worker := proxied(t, inst, store.Options{ReadTimeout: 200 * time.Millisecond, DialTimeout: 200 * time.Millisecond})
 	r := newRig(t, inst, func(reg *jobs.Registry) { register(proxy, reg) })
 	r.worker(func(o *options) { o.Redis = worker })
 	return r, inst

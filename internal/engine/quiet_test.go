@@ -97,12 +97,7 @@ func TestQuiet(t *testing.T) {
 func TestQuietOutlastsReconnects(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
-	proxy := storetest.Proxy(t, inst.URL)
-	far, err := store.Open(store.Options{URL: proxy.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = far.Close() })
+	proxy, far := proxied(t, inst, store.Options{})
 	var runs atomic.Int64
 	r := newRig(t, inst, counted(&runs))
 	w := r.announced(func(o *options) { o.Redis = far })
@@ -114,6 +109,7 @@ func TestQuietOutlastsReconnects(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got *client.Worker
+	var err error
 	eventually(t, func() bool {
 		got, err = r.inspect.Worker(t.Context(), w.ID)
 		return err == nil && got.State == client.WorkerQuiet && inst.Client.Exists(t.Context(), store.KeyStatusPrefix+w.ID).Val() == 1

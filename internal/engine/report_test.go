@@ -167,12 +167,7 @@ func TestCancelIsAcknowledged(t *testing.T) {
 func TestMissedCancelIsMadeUpFor(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
-	proxy := storetest.Proxy(t, inst.URL)
-	far, err := store.Open(store.Options{URL: proxy.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = far.Close() })
+	proxy, far := proxied(t, inst, store.Options{})
 	started := make(chan string, 1)
 	r := newRig(t, inst, blocker(started, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }))
 	r.announced(func(o *options) { o.Redis = far })

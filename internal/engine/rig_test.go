@@ -13,6 +13,7 @@ import (
 	"legwork/client"
 	"legwork/internal/engine"
 	"legwork/internal/inspect"
+	"legwork/internal/store"
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
 )
@@ -43,6 +44,19 @@ func newRig(t testing.TB, r storetest.Instance, register func(*jobs.Registry)) *
 	e := engine.New(engine.Options{Redis: r.Client, Catalog: catalog, Log: log})
 	t.Cleanup(e.Stop)
 	return &rig{Engine: e, t: t, redis: r.Client, reg: reg, catalog: catalog, inspect: inspect.New(r.Client, log)}
+}
+
+// proxied opens a client of the Redis that goes through a proxy. Both end with the test.
+func proxied(t *testing.T, inst storetest.Instance, o store.Options) (*storetest.FaultProxy, redis.UniversalClient) {
+	t.Helper()
+	proxy := storetest.Proxy(t, inst.URL)
+	o.URL = proxy.URL
+	c, err := store.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return proxy, c
 }
 
 // options are those of a worker with one pool.

@@ -109,13 +109,8 @@ func TestLogOutlastsAnOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			inst := storetest.Redis(t)
-			proxy := storetest.Proxy(t, inst.URL)
+			proxy, worker := proxied(t, inst, store.Options{ReadTimeout: 500 * time.Millisecond})
 			t.Cleanup(proxy.Heal)
-			worker, err := store.Open(store.Options{URL: proxy.URL, ReadTimeout: 500 * time.Millisecond})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = worker.Close() })
 			said, broken := make(chan string, 1), make(chan struct{})
 			var took time.Duration
 			r := newRig(t, inst, talker(jobs.Options{}, func(ctx context.Context) error {
@@ -161,13 +156,8 @@ func TestLogOutlastsAnOutage(t *testing.T) {
 func TestLinesThatWaitAreBounded(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
-	proxy := storetest.Proxy(t, inst.URL)
+	proxy, worker := proxied(t, inst, store.Options{ReadTimeout: 500 * time.Millisecond})
 	t.Cleanup(proxy.Heal)
-	worker, err := store.Open(store.Options{URL: proxy.URL, ReadTimeout: 500 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = worker.Close() })
 	const total = 80 // of 256 KiB: more than 16 MiB
 	started, broken := make(chan string, total), make(chan struct{})
 	r := newRig(t, inst, talker(jobs.Options{}, func(ctx context.Context) error {

@@ -271,12 +271,7 @@ func TestWaitsAreTheJobs(t *testing.T) {
 func TestCountsOutliveLostConnections(t *testing.T) {
 	t.Parallel()
 	inst := storetest.Redis(t)
-	proxy := storetest.Proxy(t, inst.URL)
-	c, err := store.Open(store.Options{URL: proxy.URL, ReadTimeout: 100 * time.Millisecond})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
+	proxy, c := proxied(t, inst, store.Options{ReadTimeout: 100 * time.Millisecond})
 	tally := newTally(c, "p")
 	r := newRig(t, inst, moody).counting(tally)
 	total := int64(0)

@@ -24,19 +24,25 @@ func drain() scenario {
 			{name: "asynq, concurrency 10", stock: true, peer: true, concurrency: 10},
 			{name: "asynq, concurrency 100", stock: true, peer: true, concurrency: 100},
 		},
-		fill: func(ctx context.Context, p peer, h half) error {
-			return p.fill(ctx, h.count(drainJobs), time.Time{})
-		},
-		measure: func(ctx context.Context, p peer, h half) (measures, error) {
-			m, _, err := drainBacklog(ctx, p, h, h.count(drainJobs), time.Time{})
-			return m, err
-		},
+		fill:    fillBacklog,
+		measure: measureBacklog,
 		metrics: []metric{
 			{name: "rate", unit: "jobs/s", compare: true, promise: &promise{ratio: true, bound: 5}},
 			{name: "redis_cpu", unit: "us/job", lower: true, compare: true, promise: &promise{ratio: true, most: true, bound: 0.5}},
 			{name: "go_cpu", unit: "us/job", lower: true, compare: true},
 		},
 	}
+}
+
+// fillBacklog and measureBacklog are the two steps of a scenario whose backlog is of
+// drainJobs jobs.
+func fillBacklog(ctx context.Context, p peer, h half) error {
+	return p.fill(ctx, h.count(drainJobs), time.Time{})
+}
+
+func measureBacklog(ctx context.Context, p peer, h half) (measures, error) {
+	m, _, err := drainBacklog(ctx, p, h, h.count(drainJobs), time.Time{})
+	return m, err
 }
 
 // drainBacklog runs n jobs from the time since on, or from now on when that is zero, and
