@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
+	"legwork/internal/store"
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
 )
@@ -232,5 +234,39 @@ func TestQueuePriorities(t *testing.T) {
 				t.Errorf("%d of the first 200 jobs came from the light queue", low)
 			}
 		})
+	}
+}
+
+// With strict priority no job of a lighter queue passes those of a heavier one that were
+// taken ahead and are on their way back to Redis.
+func TestStrictPriorityWhileJobsGoBack(t *testing.T) {
+	t.Parallel()
+	inst := storetest.Redis(t)
+	proxy, far := proxied(t, inst, store.Options{})
+	const total = 300
+	order := make(chan string, total+1)
+	var runs atomic.Int64
+	r := newRig(t, inst, func(reg *jobs.Registry) {
+		jobs.Handle(reg, "test.note", func(ctx context.Context, _ struct{}) (struct{}, error) {
+			order <- jobs.Info(ctx).Queue
+			if runs.Add(1) == total-20 { // the others have been taken ahead, and go back while this one runs
+				proxy.Latency(100 * time.Millisecond)
+				time.AfterFunc(time.Second, func() { proxy.Latency(0) })
+				time.Sleep(100 * time.Millisecond)
+			}
+			return struct{}{}, nil
+		}, jobs.Options{})
+	})
+	for range total {
+		r.post(client.Enqueue{Type: "test.note", Queue: "high"})
+	}
+	r.post(client.Enqueue{Type: "test.note", Queue: "low"})
+	r.worker(func(o *options) {
+		o.Redis, o.Queues, o.StrictPriority, o.Concurrency = far, map[string]int{"high": 9, "low": 1}, true, 1
+	})
+	for n := range total {
+		if q := receive(t, order); q != "high" {
+			t.Fatalf("job %d came from the queue %s", n+1, q)
+		}
 	}
 }

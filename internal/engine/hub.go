@@ -73,6 +73,7 @@ type lane struct {
 	queue    string
 	dirty    bool          // may hold jobs
 	taking   chan struct{} // closed when the take under way is over; nil when there is none
+	giving   chan struct{} // closed when what was taken ahead is back in Redis; nil when none of it is on its way
 	buffer   []taken       // jobs taken and not handed out, the oldest first
 	prefetch int           // how many jobs to take next time
 	tookAt   time.Time

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -35,14 +36,14 @@ func (h *hub) try(ctx context.Context, queue string) (msg string, mayWait bool, 
 			h.mu.Unlock()
 			return msg, false, nil
 		}
-		taking := l.taking
-		if taking == nil && !l.dirty {
+		under := cmp.Or(l.giving, l.taking)
+		if under == nil && !l.dirty {
 			defer h.mu.Unlock()
 			return "", true, nil
 		}
 		h.mu.Unlock()
-		if taking != nil {
-			<-taking // a lighter queue must not overtake this one meanwhile
+		if under != nil {
+			<-under // a lighter queue must not overtake this one meanwhile
 			continue
 		}
 		if err := h.refill(ctx, l); err != nil {
@@ -184,12 +185,16 @@ func (h *hub) giveBackAll(ctx context.Context) {
 // given back because Redis is away is found by the reaper.
 func (h *hub) giveBack(ctx context.Context, l *lane) {
 	h.mu.Lock()
-	back := l.buffer
+	back, before := l.buffer, l.giving
 	l.buffer, l.prefetch = nil, max(1, l.prefetch/4)
-	h.mu.Unlock()
 	if len(back) == 0 {
+		h.mu.Unlock()
 		return
 	}
+	over := make(chan struct{})
+	l.giving = over
+	h.mu.Unlock()
+	defer h.given(l, before, over)
 	ends := make([]*ending, len(back))
 	for i, t := range back {
 		ends[i] = &ending{holding: t.holding, to: jobs.StatePending, due: "0"}
@@ -200,6 +205,20 @@ func (h *hub) giveBack(ctx context.Context, l *lane) {
 	if err := ends[0].err; err != nil && !errors.Is(err, errNotActive) {
 		h.log.Warn("jobs not given back yet", "queue", l.queue, "jobs", len(back), "error", err)
 	}
+}
+
+// given ends a giveBack, after the one that began before it.
+func (h *hub) given(l *lane, before, over chan struct{}) {
+	if before != nil {
+		<-before
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l.dirty = true
+	if l.giving == over {
+		l.giving = nil
+	}
+	close(over)
 }
 
 func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) {
