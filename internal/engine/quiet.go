@@ -19,6 +19,7 @@ type wishes struct {
 	redis redis.UniversalClient
 	id    string // of the process
 	obey  func(ctx context.Context, what string) error
+	tell  func() // that a wish has been carried out
 	log   *slog.Logger
 	nudge chan struct{} // buffered; there may be a new wish
 
@@ -27,7 +28,7 @@ type wishes struct {
 }
 
 func newWishes(w *Worker) *wishes {
-	return &wishes{redis: w.Redis, id: w.ID, obey: w.obey, log: w.Log, nudge: make(chan struct{}, 1)}
+	return &wishes{redis: w.Redis, id: w.ID, obey: w.obey, tell: func() { w.reporter.now() }, log: w.Log, nudge: make(chan struct{}, 1)}
 }
 
 // hear reads a message of the channel: the id of a process that has a new wish.
@@ -83,6 +84,7 @@ func (s *wishes) apply(ctx context.Context) error {
 	s.mu.Lock()
 	s.applied = text
 	s.mu.Unlock()
+	s.tell() // last says it from here on
 	return nil
 }
 
@@ -97,7 +99,6 @@ func (w *Worker) obey(ctx context.Context, what string) error {
 		w.hub.speak()
 	}
 	w.Log.InfoContext(ctx, "worker was asked for something", "what", what, "state", w.State())
-	w.reporter.now()
 	return nil
 }
 

@@ -26,7 +26,7 @@ const (
 )
 
 // reporter keeps this process's [store.Status] in Redis. A process that is idle
-// sends nothing; its last word was that it is.
+// sends nothing once it has said so.
 type reporter struct {
 	redis  redis.UniversalClient
 	id     string // of the process
@@ -73,7 +73,7 @@ func (r *reporter) run(ctx context.Context) {
 
 // due reports whether the status is worth a word.
 func (r *reporter) due(st store.Status) bool {
-	if idle(st) && (idle(r.said) || !r.spoke) {
+	if idle(st) && (idle(r.said) || !r.spoke) && st.Applied == r.said.Applied {
 		return false
 	}
 	st.At = r.said.At
