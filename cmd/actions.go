@@ -30,7 +30,7 @@ kept for 7 days after its end.`,
 		RunE: func(c *cobra.Command, _ []string) error { return s.listActions(c) },
 	}
 	show := &cobra.Command{
-		Use: "show ID", Short: "Show how far an action has come", Args: wants(1, 1, "one ID"),
+		Use: "show ID", Aliases: []string{"get"}, Short: "Show how far an action has come", Args: wants(1, 1, "one ID"),
 		RunE: func(c *cobra.Command, args []string) error { return s.onAction(c, args[0], (*client.Client).Action) },
 	}
 	abort := &cobra.Command{

@@ -164,9 +164,10 @@ func (s *session) failureTable(list []client.FailureGroup, header bool) *table {
 func newFailuresShow(s *session) *cobra.Command {
 	trend := ""
 	c := &cobra.Command{
-		Use:   "show FINGERPRINT",
-		Short: "Show one failure group",
-		Args:  wants(1, 1, "one fingerprint"),
+		Use:     "show FINGERPRINT",
+		Aliases: []string{"get"},
+		Short:   "Show one failure group",
+		Args:    wants(1, 1, "one fingerprint"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[0] == "" {
 				return usagef("the fingerprint is empty")

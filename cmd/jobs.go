@@ -140,9 +140,10 @@ func attempts(j *client.Job) string { return fmt.Sprintf("%d/%d", j.Attempt, j.M
 
 func newJobsGet(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:   "get ID",
-		Short: "Show one job",
-		Args:  wants(1, 1, "one ID"),
+		Use:     "get ID",
+		Aliases: []string{"show"},
+		Short:   "Show one job",
+		Args:    wants(1, 1, "one ID"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if args[0] == "" {
 				return usagef("the ID is empty")

@@ -52,6 +52,18 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// Promise: "get" and "show" are one word, for whatever is shown.
+func TestGetIsShow(t *testing.T) {
+	t.Parallel()
+	s := newShell(t, silent(t))
+	for _, noun := range []string{"jobs", "failures", "types", "actions"} {
+		get, show := s.run(noun, "get", "--help"), s.run(noun, "show", "--help")
+		if get != show || get.code != exitOK || !strings.Contains(get.out, "get") {
+			t.Errorf("legwork %s get and show: got %+v and %+v", noun, get, show)
+		}
+	}
+}
+
 // Promise: the exit codes are documented, each of them.
 func TestHelpExitCodes(t *testing.T) {
 	t.Parallel()

@@ -51,6 +51,7 @@ func newTypesList(s *session) *cobra.Command {
 func newTypesShow(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:               "show TYPE",
+		Aliases:           []string{"get"},
 		Short:             "Show a job type: defaults, schema, an example call",
 		Args:              wants(1, 1, "one type"),
 		ValidArgsFunction: firstOnly(s.completeTypes()),
