@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 )
 
@@ -45,6 +46,19 @@ func (c *Client) act(ctx context.Context, id, action string) (*Job, error) {
 		return nil, err
 	}
 	return post[Job](ctx, c, "/v1/jobs/"+name+"/"+action)
+}
+
+// postJSON makes the call at the path with a JSON body. It is never repeated.
+func postJSON[T any](ctx context.Context, c *Client, path string, body any) (*T, error) {
+	raw, err := encode(body)
+	if err != nil {
+		return nil, fmt.Errorf("encode the body of POST %s: %w", path, err)
+	}
+	out := new(T)
+	if _, err := c.do(ctx, call{method: http.MethodPost, path: path, contentType: mediaJSON, body: raw}, out); err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 // post makes the call at the path, without a body. It is never repeated.

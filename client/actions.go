@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"net/http"
 	"net/url"
 	"strconv"
 	"time"
@@ -94,16 +93,7 @@ type ActionList struct {
 // [Client.Action] for how far it has come. The problem is [CodeConflict] if an
 // unfinished action has the same selection.
 func (c *Client) StartAction(ctx context.Context, r ActionRequest) (*Action, error) {
-	body, err := encode(r)
-	if err != nil {
-		return nil, fmt.Errorf("encode the action: %w", err)
-	}
-	out := new(Action)
-	_, err = c.do(ctx, call{method: http.MethodPost, path: "/v1/actions", contentType: mediaJSON, body: body}, out)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
+	return postJSON[Action](ctx, c, "/v1/actions", r)
 }
 
 // Action returns the action of that id; the problem is [CodeNotFound] if there is

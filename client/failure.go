@@ -134,6 +134,25 @@ func (c *Client) ReopenFailure(ctx context.Context, fingerprint string) (*Failur
 	return c.onFailure(ctx, fingerprint, "reopen", nil)
 }
 
+// FailureRetry says how the dead letters of a failure group are retried.
+type FailureRetry struct {
+	Rate   int  `json:"rate,omitempty" minimum:"0" maximum:"100000" doc:"Jobs per second, 1 to 100,000; as fast as it goes when left out"`
+	DryRun bool `json:"dry_run,omitempty" doc:"Only count, and show up to 10 of the jobs"`
+	Front  bool `json:"front,omitempty" doc:"The jobs run next, not last"`
+}
+
+// RetryFailure retries the group's dead letters with fresh attempts, in an action that
+// it returns at once; see [Client.Action] for how far it has come. The problem is
+// [CodeNotFound] if there is no such group, [CodeConflict] if an unfinished action has
+// the same selection.
+func (c *Client) RetryFailure(ctx context.Context, fingerprint string, how FailureRetry) (*Action, error) {
+	name, err := segment("fingerprint", fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	return postJSON[Action](ctx, c, "/v1/failures/"+name+"/retry", how)
+}
+
 func (c *Client) onFailure(ctx context.Context, fingerprint, verb string, body []byte) (*FailureGroup, error) {
 	name, err := segment("fingerprint", fingerprint)
 	if err != nil {

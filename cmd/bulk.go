@@ -26,11 +26,16 @@ func (b *bulk) many(c *cobra.Command) bool { return c.Flags().Changed("filter") 
 
 // flags adds the flags that all actions over many jobs share.
 func (b *bulk) flags(c *cobra.Command) {
+	c.Flags().StringVar(&b.filter, "filter", "", "act on every job that passes this `filter`, such as 'state=archived type=email.send'")
+	b.conduct(c, "with --filter: ")
+}
+
+// conduct adds the flags that say how an action is carried out.
+func (b *bulk) conduct(c *cobra.Command, when string) {
 	f := c.Flags()
-	f.StringVar(&b.filter, "filter", "", "act on every job that passes this `filter`, such as 'state=archived type=email.send'")
-	f.StringVar(&b.rate, "rate", "", "with --filter: at most so many jobs per second, such as `50/s`")
-	f.BoolVar(&b.request.DryRun, "dry-run", false, "with --filter: only count the jobs, and show some of them")
-	f.BoolVar(&b.detach, "detach", false, "with --filter: do not wait for the end")
+	f.StringVar(&b.rate, "rate", "", when+"at most so many jobs per second, such as `50/s`")
+	f.BoolVar(&b.request.DryRun, "dry-run", false, when+"only count the jobs, and show some of them")
+	f.BoolVar(&b.detach, "detach", false, when+"do not wait for the end")
 }
 
 // newJobsMove and newJobsReschedule act on many jobs at once, also by id.
@@ -63,16 +68,50 @@ func newJobsReschedule(s *session) *cobra.Command {
 	return c
 }
 
+// newFailuresRetry acts on the dead letters of one failure group.
+func newFailuresRetry(s *session) *cobra.Command {
+	b := &bulk{}
+	c := &cobra.Command{
+		Use: "retry FINGERPRINT", Short: "Retry the dead letters of a group",
+		Long: `Retry the dead letters whose last failure is of the group, with fresh attempts, in
+one action that the server carries out (see legwork actions): it goes on when this
+command ends. Jobs that wait for a retry anyway are left alone.`,
+		Example: "  legwork failures retry 0123456789abcdef --rate 50/s",
+		Args:    wants(1, 1, "one fingerprint"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if args[0] == "" {
+				return usagef("the fingerprint is empty")
+			}
+			if err := b.pace(); err != nil {
+				return err
+			}
+			return s.attend(c.Context(), b, func(api *client.Client) (*client.Action, error) {
+				return api.RetryFailure(c.Context(), args[0], client.FailureRetry{Rate: b.request.Rate, DryRun: b.request.DryRun, Front: b.request.Front})
+			})
+		},
+	}
+	b.conduct(c, "")
+	c.Flags().BoolVar(&b.request.Front, "front", false, "the jobs run next, not last")
+	return c
+}
+
 // order orders the action and follows it to its end.
 func (s *session) order(c *cobra.Command, b *bulk, ids []string) error {
 	if err := b.complete(c, ids); err != nil {
 		return err
 	}
+	return s.attend(c.Context(), b, func(api *client.Client) (*client.Action, error) {
+		return api.StartAction(c.Context(), b.request)
+	})
+}
+
+// attend starts an action and follows it to its end, unless it is to be left alone.
+func (s *session) attend(ctx context.Context, b *bulk, start func(*client.Client) (*client.Action, error)) error {
 	api, err := s.connect()
 	if err != nil {
 		return err
 	}
-	action, err := api.StartAction(c.Context(), b.request)
+	action, err := start(api)
 	if err != nil {
 		return err
 	}
@@ -80,7 +119,7 @@ func (s *session) order(c *cobra.Command, b *bulk, ids []string) error {
 		s.say("action %s runs; follow it with legwork actions show %s", action.ID, action.ID)
 		return s.showAction(action)
 	}
-	return s.follow(c.Context(), api, action)
+	return s.follow(ctx, api, action)
 }
 
 // complete makes a request of the flags and the ids.
@@ -103,12 +142,8 @@ func (b *bulk) complete(c *cobra.Command, ids []string) error {
 	default:
 		r.IDs = ids
 	}
-	if b.rate != "" {
-		n, err := strconv.Atoi(strings.TrimSuffix(b.rate, "/s"))
-		if err != nil || n < 1 || n > client.ActionRateMax {
-			return usagef("--rate %q: use 1/s to %d/s", b.rate, client.ActionRateMax)
-		}
-		r.Rate = n
+	if err := b.pace(); err != nil {
+		return err
 	}
 	if b.at != "" {
 		at, err := time.Parse(time.RFC3339, b.at)
@@ -127,6 +162,19 @@ func (b *bulk) complete(c *cobra.Command, ids []string) error {
 	case r.Action == client.ActionReschedule && (r.RunAt == nil) == (r.Delay == nil):
 		return usagef("give either --at or --delay")
 	}
+	return nil
+}
+
+// pace reads the rate.
+func (b *bulk) pace() error {
+	if b.rate == "" {
+		return nil
+	}
+	n, err := strconv.Atoi(strings.TrimSuffix(b.rate, "/s"))
+	if err != nil || n < 1 || n > client.ActionRateMax {
+		return usagef("--rate %q: use 1/s to %d/s", b.rate, client.ActionRateMax)
+	}
+	b.request.Rate = n
 	return nil
 }
 

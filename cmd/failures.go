@@ -22,7 +22,7 @@ func newFailures(s *session) *cobra.Command {
 Failed attempts with one cause are one group, whatever ids, numbers and addresses
 their messages carry. A group is named by its fingerprint.`,
 	}
-	c.AddCommand(newFailuresList(s), newFailuresShow(s), newFailuresIgnore(s),
+	c.AddCommand(newFailuresList(s), newFailuresShow(s), newFailuresIgnore(s), newFailuresRetry(s),
 		newFailuresTurn(s, "resolve", "Mark groups as set right", "A failure from then on makes a group regressed.",
 			func(ctx context.Context, api *client.Client, fp string) (*client.FailureGroup, error) {
 				return api.ResolveFailure(ctx, fp)

@@ -1,7 +1,9 @@
 package cmd
 
 import (
+	"io"
 	"math"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -159,4 +161,42 @@ func TestSparkline(t *testing.T) {
 			t.Errorf("%v: %q, want %q", counts, got, want)
 		}
 	}
+}
+
+// Promise: the dead letters of a group are retried in one action, which is followed to
+// its end; wrong flags ask the server nothing.
+func TestFailuresRetry(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 1)
+	s := newShell(t, func(w http.ResponseWriter, r *http.Request) {
+		raw, _ := io.ReadAll(r.Body)
+		switch r.Method + " " + r.URL.Path {
+		case "POST /v1/failures/0123456789abcdef/retry":
+			asked <- strings.TrimSpace(string(raw))
+			reply(w, "202 "+actionRuns)
+		case "GET /v1/actions/a1":
+			reply(w, actionDone)
+		default:
+			reply(w, missingJSON)
+		}
+	})
+	got := s.run("failures", "retry", "0123456789abcdef", "--rate", "50/s", "--front")
+	if got.code != exitOK || !strings.Contains(got.out, "done       2\n") || got.err != "" {
+		t.Errorf("got %+v", got)
+	}
+	if body := <-asked; body != `{"rate":50,"front":true}` {
+		t.Errorf("asked for %s", body)
+	}
+	got = s.run("failures", "retry", "0123456789abcdef", "--dry-run", "--detach", "--json")
+	if got.code != exitOK || !strings.HasPrefix(got.out, `{"id":"a1"`) || !strings.Contains(got.err, "legwork actions show a1") {
+		t.Errorf("got %+v", got)
+	}
+	if body := <-asked; body != `{"dry_run":true}` {
+		t.Errorf("asked for %s", body)
+	}
+	s.wantError(exitNotFound, "no job has this id", "failures", "retry", "ffffffffffffffff")
+	s.wantError(exitUsage, `--rate "fast"`, "failures", "retry", "0123456789abcdef", "--rate", "fast")
+	s.wantError(exitUsage, "needs one fingerprint", "failures", "retry")
+	s.wantError(exitUsage, "takes one fingerprint", "failures", "retry", "a", "b")
+	s.wantError(exitUsage, "is empty", "failures", "retry", "")
 }

@@ -53,7 +53,7 @@ func TestNames(t *testing.T) {
 	}{
 		{jobs.CheckType, []string{"a", "email.send", "a_b-c.9"}, []string{"", "A", "a b", "a{b}", "é", long}},
 		{jobs.CheckQueue, []string{"default", "a_b-9"}, []string{"", "a.b", "a:b", "{a}", "a\x00", long}},
-		{jobs.CheckID, []string{"Order:12.a_b-c", "01a2056f-d26c-7e6b-a7f3-e7414c04b6e7"}, []string{"", "a/b", "a b", "{a}", "a\n", ".", "..", long}},
+		{jobs.CheckID, []string{"Order:12.a_b-c", "01a2056f-d26c-7e6b-a7f3-e7414c04b6e7", "exports"}, []string{"", "a/b", "a b", "{a}", "a\n", ".", "..", "batch", "export", "import", long}},
 		{jobs.CheckTag, []string{"blue", "a=b", "x/y#z"}, []string{"", "a b", "a,b", "é", "\x7f", long}},
 	} {
 		for _, name := range c.good {

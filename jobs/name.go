@@ -33,10 +33,13 @@ func CheckQueue(name string) string {
 // CheckID says why id cannot be a job id, or "" when it can. An id is 1 to
 // [IDMax] bytes of letters, digits, dot, underscore, colon and hyphen; the
 // braces of a Redis Cluster hash tag are not among them. "." and ".." are steps
-// in a path, not ids.
+// in a path, and batch, export and import calls of the API below /v1/jobs: not ids.
 func CheckID(id string) string {
-	if id == "." || id == ".." {
+	switch id {
+	case ".", "..":
 		return "must not be a step in a path"
+	case "batch", "export", "import":
+		return "must not be batch, export or import: these are calls of the API"
 	}
 	return checkName(id, IDMax, "an id is made of letters, digits, '.', '_', ':' and '-'", func(c byte) bool {
 		return lowerDigit(c) || c >= 'A' && c <= 'Z' || strings.IndexByte("._:-", c) >= 0

@@ -53,6 +53,23 @@ func readBody(q request, limit int64, allowed ...string) (body []byte, mediaType
 	return nil, "", &jobs.Error{Code: jobs.CodeInvalidJSON, Message: "the body ended early", Err: err}
 }
 
+// readOptional decodes the body, which may be missing, into what it is for, and
+// reports whether there was one. Wrong fields are told below the message.
+func readOptional(q request, limit int64, into any, message string) (given bool, err error) {
+	if q.raw.ContentLength == 0 {
+		return false, nil
+	}
+	body, _, err := readBody(q, limit, typeJSON)
+	if err != nil {
+		return true, err
+	}
+	err = decode(body, into)
+	if e, ok := errors.AsType[*jobs.Error](err); ok && e.Code == jobs.CodeInvalidRequest {
+		e.Message = message
+	}
+	return true, err
+}
+
 // readAll needs no guard for a body whose length was declared: the server reads
 // no more of it than that.
 func readAll(q request, limit int64) ([]byte, error) {

@@ -72,6 +72,12 @@ func describeBody(api huma.API, path string, content map[string]*huma.MediaType)
 	api.OpenAPI().Paths[path].Post.RequestBody = &huma.RequestBody{Required: true, Content: content}
 }
 
+// describeOptionalBody is [describeBody] of a body that may be left out.
+func describeOptionalBody(api huma.API, path string, content map[string]*huma.MediaType) {
+	describeBody(api, path, content)
+	api.OpenAPI().Paths[path].Post.RequestBody.Required = false
+}
+
 // jsonContent documents a JSON body of the example's type.
 func jsonContent(registry huma.Registry, example any) map[string]*huma.MediaType {
 	return map[string]*huma.MediaType{typeJSON: {Schema: registry.Schema(reflect.TypeOf(example), true, "")}}

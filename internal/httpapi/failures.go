@@ -32,6 +32,11 @@ type failureInput struct {
 	Trend       string `query:"trend" default:"24h" doc:"Hours of the trend: 24h or 7d"`
 }
 
+type retryFailureInput struct {
+	request
+	Fingerprint string `path:"fingerprint" doc:"Fingerprint of the group: 16 hexadecimal digits"`
+}
+
 type ignoreInput struct {
 	request
 	Fingerprint string `path:"fingerprint" doc:"Fingerprint of the group: 16 hexadecimal digits"`
@@ -78,6 +83,11 @@ func (s *server) registerFailures(api huma.API) {
 	}
 	huma.Register(api, failureOperation("ignore-failure", http.MethodPost, "/ignore", "Mark a failure group as not worth attention for a while", 400, 404, 409, 413, 415, 422, 503), s.ignoreFailure)
 	describeBody(api, "/v1/failures/{fingerprint}/ignore", jsonContent(api.OpenAPI().Components.Schemas, client.Ignore{}))
+	retry := failureOperation("retry-failure", http.MethodPost, "/retry", "Retry the dead letters of a failure group", 400, 404, 409, 413, 415, 422, 503)
+	retry.Description = "An action, as POST /v1/actions starts one: all dead letters whose last failure is of the group run again, with fresh attempts."
+	retry.DefaultStatus = http.StatusAccepted
+	huma.Register(api, retry, s.retryFailure)
+	describeOptionalBody(api, "/v1/failures/{fingerprint}/retry", jsonContent(api.OpenAPI().Components.Schemas, client.FailureRetry{}))
 }
 
 func failureOperation(id, method, suffix, summary string, errs ...int) huma.Operation {
@@ -101,6 +111,31 @@ func (s *server) ignoreFailure(ctx context.Context, in *ignoreInput) (*failureOu
 	return s.onFailure(ctx, in.Fingerprint, func(ctx context.Context) (*client.FailureGroup, error) {
 		return s.Inspector.Ignore(ctx, in.Fingerprint, how)
 	})
+}
+
+func (s *server) retryFailure(ctx context.Context, in *retryFailureInput) (*orderOutput, error) {
+	var how client.FailureRetry
+	if _, err := readOptional(in.request, s.BodyLimit, &how, "the group cannot be retried so"); err != nil {
+		return nil, s.fail(ctx, err)
+	}
+	var action *client.Action
+	_, err := s.onFailure(ctx, in.Fingerprint, func(ctx context.Context) (*client.FailureGroup, error) {
+		group, err := s.Inspector.Failure(ctx, in.Fingerprint, client.TrendDay)
+		if err == nil {
+			action, err = s.Actions.Order(ctx, client.ActionRequest{
+				Action: client.ActionRetry, Filter: &client.JobFilter{State: string(jobs.StateArchived), Fingerprint: in.Fingerprint},
+				Rate: how.Rate, DryRun: how.DryRun, Front: how.Front,
+			})
+		}
+		if err != nil {
+			return nil, err
+		}
+		return group, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &orderOutput{Location: "/v1/actions/" + action.ID, Body: *action}, nil
 }
 
 // onFailure answers with what do makes of a group, or says that the fingerprint is

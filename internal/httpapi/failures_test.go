@@ -13,6 +13,7 @@ import (
 	"legwork/client"
 	"legwork/internal/store"
 	"legwork/internal/store/storetest"
+	"legwork/jobs"
 )
 
 const groupName = "0123456789abcdef"
@@ -63,6 +64,13 @@ func TestFailureAnswers(t *testing.T) {
 		{"POST", one + "/ignore", path + "/ignore", `{`, 400},
 		{"POST", one + "/ignore", path + "/ignore", strings.Repeat("x", bodyLimit+1), 413},
 		{"POST", "/v1/failures/xyz/ignore", path + "/ignore", `{"for":"72h"}`, 400},
+		{"POST", one + "/retry", path + "/retry", "", 202},
+		{"POST", one + "/retry", path + "/retry", `{"rate":5,"dry_run":true}`, 202},
+		{"POST", one + "/retry", path + "/retry", `{"rate":-1}`, 422},
+		{"POST", one + "/retry", path + "/retry", `{`, 400},
+		{"POST", one + "/retry", path + "/retry", strings.Repeat("x", bodyLimit+1), 413},
+		{"POST", "/v1/failures/xyz/retry", path + "/retry", "", 400},
+		{"POST", "/v1/failures/aaaaaaaaaaaaaaaa/retry", path + "/retry", "", 404},
 		{"POST", one + "/reopen", path + "/reopen", "", 200},
 	} {
 		a := r.send(c.method, c.path, c.body, "Content-Type", "application/json")
@@ -132,6 +140,19 @@ func TestFailureRefusals(t *testing.T) {
 		r.post("/v1/failures/"+groupName+"/ignore", body).check(t, want)
 	}
 	r.send("POST", "/v1/failures/"+groupName+"/ignore", `{"for":"1h"}`, "Content-Type", "text/plain").check(t, refusal{415, client.CodeUnsupported, nil, "Content-Type"})
+	for body, want := range map[string]refusal{
+		`{"rate":"` + marker + `"}`: parameter("must be a whole number", "/rate"),
+		`{"rate":100001}`:           parameter("1 to 100000", "/rate"),
+		`{"dry_run":1}`:             parameter("", "/dry_run"),
+		`{"state":"retry"}`:         parameter("is not a known field", "/state"),
+		`[]`:                        parameter("", ""),
+	} {
+		r.post("/v1/failures/"+groupName+"/retry", body).check(t, want)
+	}
+	r.send("POST", "/v1/failures/"+groupName+"/retry", `{}`, "Content-Type", "text/plain").check(t, refusal{415, client.CodeUnsupported, nil, "Content-Type"})
+	if list := into[client.ActionList](r.get("/v1/actions")); len(list.Actions) != 0 {
+		t.Errorf("actions = %+v", list.Actions)
+	}
 	for _, fp := range []string{marker, "0123456789ABCDEF", "0123456789abcde", "0123456789abcdef0", "%2E%2E", "a%2Fb"} {
 		for _, verb := range []string{"", "/resolve", "/reopen", "/ignore"} {
 			a := r.get("/v1/failures/" + fp)
@@ -140,8 +161,52 @@ func TestFailureRefusals(t *testing.T) {
 			}
 			a.check(t, refusal{400, client.CodeInvalidRequest, nil, "16 hexadecimal digits"})
 		}
+		r.post("/v1/failures/"+fp+"/retry", `{}`).check(t, refusal{400, client.CodeInvalidRequest, nil, "16 hexadecimal digits"})
 	}
 	if g := into[client.FailureGroup](r.get("/v1/failures/" + groupName)); g.State != "open" || g.Count != 3 {
 		t.Errorf("group = %+v", g)
+	}
+}
+
+// Promise: the dead letters of a failure group, and no other jobs, are retried in one
+// action that the answer names.
+func TestRetryFailureGroup(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Redis(t), nil)
+	stop := r.pool("default")
+	for _, id := range []string{"a", "b"} {
+		r.enqueue(`{"type":"test.die","id":"` + id + `"}`)
+	}
+	r.enqueue(`{"type":"test.fail","id":"other","max_retries":0}`)
+	for _, id := range []string{"a", "b", "other"} {
+		r.until(id, jobs.StateArchived)
+	}
+	stop()
+	r.tally.Flush(context.Background())
+	list := into[client.FailureList](r.get("/v1/failures?type=test.die"))
+	if len(list.Failures) != 1 || list.Failures[0].Dead != 2 {
+		t.Fatalf("groups = %+v", list.Failures)
+	}
+	path := "/v1/failures/" + list.Failures[0].Fingerprint + "/retry"
+	end := func(a answer) client.Action {
+		t.Helper()
+		at := a.header.Get("Location")
+		if a.status != 202 || at != "/v1/actions/"+into[client.Action](a).ID {
+			t.Fatalf("retry: %d %q %s", a.status, at, a.body)
+		}
+		var out client.Action
+		eventually(t, func() bool { out = into[client.Action](r.get(at)); return out.Finished() }, func() string { return "the action does not end" })
+		return out
+	}
+	if dry := end(r.post(path, `{"dry_run":true}`)); dry.Matched != 2 || len(dry.Sample) != 2 {
+		t.Errorf("dry run = %+v", dry)
+	}
+	if done := end(r.send("POST", path, "")); done.Done != 2 || done.Filter.Fingerprint != list.Failures[0].Fingerprint {
+		t.Errorf("action = %+v", done)
+	}
+	for id, want := range map[string]string{"a": "pending", "b": "pending", "other": "archived"} {
+		if j := into[client.Job](r.get("/v1/jobs/" + id)); j.State != want {
+			t.Errorf("%s is %s, want %s", id, j.State, want)
+		}
 	}
 }

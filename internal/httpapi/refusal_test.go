@@ -123,6 +123,7 @@ func TestWrongFields(t *testing.T) {
 		"queue name":         {job(`"queue":"` + marker + `/x"`), wrongField("/queue")},
 		"queue in capitals":  {job(`"queue":"` + strings.ToUpper(marker) + `"`), wrongField("/queue")},
 		"id":                 {job(`"id":"` + marker + ` {x}"`), wrongField("/id")},
+		"id that is a call":  {job(`"id":"export"`), refusal{422, client.CodeInvalidRequest, []string{"/id"}, "these are calls of the API"}},
 		"id with a NUL":      {job(`"id":"` + marker + `\u0000"`), wrongField("/id")},
 		"all names":          {job(`"id":" ","queue":" "`), wrongField("/queue", "/id")},
 		"far past":           {job(`"run_at":"1999-01-01T00:00:00Z"`), wrongField("/run_at")},
