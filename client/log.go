@@ -52,7 +52,7 @@ type Progress struct {
 // LogFilter says which lines of a job's log are wanted. Empty fields do not filter.
 type LogFilter struct {
 	Attempt int    // only of runs with this attempt number
-	After   string // only lines after the one with this ID
+	Cursor  string // NextCursor of the page before, or the ID of a line: only those after it
 	Limit   int    // 1 to LogLimitMax; 0 means the server's default of 500
 }
 
@@ -61,8 +61,8 @@ func (f LogFilter) query() url.Values {
 	if f.Attempt != 0 {
 		q.Set("attempt", strconv.Itoa(f.Attempt))
 	}
-	if f.After != "" {
-		q.Set("after", f.After)
+	if f.Cursor != "" {
+		q.Set("cursor", f.Cursor)
 	}
 	if f.Limit != 0 {
 		q.Set("limit", strconv.Itoa(f.Limit))
@@ -86,8 +86,8 @@ func (c *Client) LogPages(ctx context.Context, id string, filter LogFilter) iter
 	return func(yield func(*Log, error) bool) {
 		for {
 			page, err := c.Log(ctx, id, filter)
-			if err == nil && page.NextCursor != "" && page.NextCursor == filter.After {
-				err = fmt.Errorf("read the log: the server answered cursor %q with itself", excerpt(filter.After))
+			if err == nil && page.NextCursor != "" && page.NextCursor == filter.Cursor {
+				err = fmt.Errorf("read the log: the server answered cursor %q with itself", excerpt(filter.Cursor))
 			}
 			if err != nil {
 				yield(nil, err)
@@ -96,7 +96,7 @@ func (c *Client) LogPages(ctx context.Context, id string, filter LogFilter) iter
 			if !yield(page, nil) || page.NextCursor == "" {
 				return
 			}
-			filter.After = page.NextCursor
+			filter.Cursor = page.NextCursor
 		}
 	}
 }

@@ -17,6 +17,7 @@ const (
 	logLinesMax = 1000
 	logBytesMax = 256 << 10
 	logLineMax  = 16 << 10 // of one line; its attributes go first
+	logNoteMax  = 512      // of the line that tells how many found no room
 	logTextMax  = 4 << 10  // of a message, or of an attribute that is text
 	logChunkMax = 8 << 10  // of one field of the job's hash, unless a line is longer
 )
@@ -36,6 +37,7 @@ type journal struct {
 	size     int     // guarded by mu; of that chunk
 	lines    int     // guarded by mu; that found room
 	bytes    int     // guarded by mu; of those
+	spare    []byte  // guarded by mu; the line that takes the last place unless another comes
 	dropped  int     // guarded by mu; lines that found none
 	full     bool    // guarded by mu; none will any more
 	progress report  // guarded by mu
@@ -74,18 +76,34 @@ func (j *journal) Write(line []byte) (int, error) {
 		line = shorten(line)
 	}
 	j.mu.Lock()
-	fits := !j.closed && !j.full && j.lines < logLinesMax && j.bytes+len(line) <= logBytesMax
+	fits := !j.full && j.lines < logLinesMax-1 && j.bytes+len(line) <= logBytesMax-logNoteMax
+	last := !j.full && j.lines == logLinesMax-1 && j.bytes+len(line) <= logBytesMax && j.dropped == 0 && j.spare == nil
 	switch {
 	case j.closed:
-	case fits && j.scribe.reserve(len(line)):
+	case (fits || last) && !j.scribe.reserve(len(line)):
+		j.drop()
+	case fits:
 		j.add(line)
 		j.call()
+	case last:
+		j.spare = slices.Clone(line)
 	default:
-		j.dropped++
-		j.full = j.full || !fits
+		j.full = true
+		j.drop()
 	}
 	j.mu.Unlock()
 	return n, nil
+}
+
+// drop counts a line that found no room. The last place is for the note of it then.
+// The caller holds mu.
+func (j *journal) drop() {
+	j.dropped++
+	if j.spare != nil {
+		j.dropped++
+		j.scribe.bytes.Add(-int64(len(j.spare)))
+		j.spare = nil
+	}
 }
 
 // pass counts a line that would find no room, and reports whether that is so: then
@@ -143,6 +161,10 @@ func (j *journal) close() {
 		return
 	}
 	j.closed = true
+	if j.spare != nil {
+		j.add(j.spare)
+		j.spare = nil
+	}
 	if j.dropped > 0 {
 		line, _ := json.Marshal(store.LogLine{ // numbers and strings only
 			At: time.Now().UnixMicro(), Level: slog.LevelWarn.String(),
@@ -201,7 +223,8 @@ func (j *journal) discard() {
 	for _, p := range j.pieces {
 		j.scribe.bytes.Add(-int64(len(p.text)))
 	}
-	j.pieces, j.progress = nil, report{}
+	j.scribe.bytes.Add(-int64(len(j.spare)))
+	j.pieces, j.spare, j.progress = nil, nil, report{}
 }
 
 // shorten makes a line fit that does not: its attributes go, and if need be most of

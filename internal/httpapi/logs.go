@@ -12,7 +12,7 @@ import (
 type logInput struct {
 	ID      string `path:"id" doc:"Job id"`
 	Attempt int    `query:"attempt" minimum:"1" doc:"Only lines of runs with this attempt number"`
-	After   string `query:"after" doc:"Only lines after the one with this id; next_cursor of the page before"`
+	Cursor  string `query:"cursor" doc:"next_cursor of the page before, or the id of a line: only those after it"`
 	Limit   int    `query:"limit" default:"500" minimum:"1" maximum:"1000"`
 }
 
@@ -27,7 +27,7 @@ func (s *server) registerLogs(api huma.API) {
 	}, func(ctx context.Context, in *logInput) (*logOutput, error) {
 		ctx, cancel := s.bounded(ctx)
 		defer cancel()
-		page, err := s.Inspector.Log(ctx, in.ID, client.LogFilter{Attempt: in.Attempt, After: in.After, Limit: in.Limit})
+		page, err := s.Inspector.Log(ctx, in.ID, client.LogFilter{Attempt: in.Attempt, Cursor: in.Cursor, Limit: in.Limit})
 		if err != nil {
 			return nil, s.fail(ctx, err)
 		}

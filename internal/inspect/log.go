@@ -59,7 +59,7 @@ func checkLogFilter(f *client.LogFilter) (after linePlace, err error) {
 	if f.Limit == 0 {
 		f.Limit = logLimitDefault
 	}
-	after, ok := parseLinePlace(f.After)
+	after, ok := parseLinePlace(f.Cursor)
 	var wrong []jobs.FieldError
 	if f.Limit < 1 || f.Limit > client.LogLimitMax {
 		wrong = append(wrong, jobs.FieldError{Pointer: "/limit", Detail: "use 1 to " + strconv.Itoa(client.LogLimitMax)})
@@ -68,7 +68,7 @@ func checkLogFilter(f *client.LogFilter) (after linePlace, err error) {
 		wrong = append(wrong, jobs.FieldError{Pointer: "/attempt", Detail: "attempts are numbered from 1"})
 	}
 	if !ok {
-		wrong = append(wrong, jobs.FieldError{Pointer: "/after", Detail: "is not the id of a line; start again without one"})
+		wrong = append(wrong, jobs.FieldError{Pointer: "/cursor", Detail: "is not next_cursor of a page, nor the id of a line; start again without one"})
 	}
 	if len(wrong) > 0 {
 		return after, &jobs.Error{Code: jobs.CodeInvalidRequest, Message: "the log cannot be read that way", Fields: wrong}

@@ -75,7 +75,7 @@ func TestLogPages(t *testing.T) {
 				t.Fatalf("page %d of %d lines: %d, %v", pages, limit, len(page.Lines), err)
 			}
 			all = append(all, told(page.Lines)...)
-			if f.After = page.NextCursor; f.After == "" {
+			if f.Cursor = page.NextCursor; f.Cursor == "" {
 				break
 			}
 		}
@@ -88,11 +88,11 @@ func TestLogPages(t *testing.T) {
 		t.Errorf("attempt 2: %v, %v", told(second.Lines), err)
 	}
 	r.scribble(id, "6 2 1795590459962827 2 1 6 0\n7 9 1795590459962828 3 1 1 0", map[string]int{"6:0": 6, "7:0": 1})
-	more, err := r.Log(t.Context(), id, client.LogFilter{After: "6.5"})
+	more, err := r.Log(t.Context(), id, client.LogFilter{Cursor: "6.5"})
 	if diff := cmp.Diff([]string{"6.6 6:0 #5", "7.1 7:0 #0"}, told(more.Lines)); err != nil || diff != "" {
 		t.Errorf("%v, want (-), got (+)\n%s", err, diff)
 	}
-	if old, err := r.Log(t.Context(), id, client.LogFilter{After: "4.38"}); err != nil || len(old.Lines) != 7 {
+	if old, err := r.Log(t.Context(), id, client.LogFilter{Cursor: "4.38"}); err != nil || len(old.Lines) != 7 {
 		t.Errorf("after a line that is no more: %v, %v", told(old.Lines), err)
 	}
 }
@@ -103,14 +103,14 @@ func TestLogRefusals(t *testing.T) {
 	r := newRig(t, storetest.Redis(t))
 	id := r.scribbled()
 	for want, f := range map[string]client.LogFilter{
-		"/limit: use 1 to 1000":               {Limit: 1001},
-		"/limit: use":                         {Limit: -1},
-		"/attempt: attempts are numbered":     {Attempt: -1},
-		"/after: is not the id of a line":     {After: "4"},
-		"/after: is not":                      {After: "4.1.0.active.1"},
-		"/after: is not the id of a line; st": {After: "04.1"},
-		"/after: is not the id of a line; s":  {After: "4.-1"},
-		"/after: is not the id of a line; ":   {After: "99999999999999999999.1"},
+		"/limit: use 1 to 1000":                 {Limit: 1001},
+		"/limit: use":                           {Limit: -1},
+		"/attempt: attempts are numbered":       {Attempt: -1},
+		"/cursor: is not next_cursor":           {Cursor: "4"},
+		"/cursor: is not":                       {Cursor: "4.1.0.active.1"},
+		"/cursor: is not next_cursor of":        {Cursor: "04.1"},
+		"/cursor: is not next_cursor of a":      {Cursor: "4.-1"},
+		"/cursor: is not next_cursor of a page": {Cursor: "99999999999999999999.1"},
 	} {
 		if _, err := r.Log(t.Context(), id, f); code(err) != jobs.CodeInvalidRequest || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: %v, want %q", f, err, want)
@@ -131,7 +131,7 @@ func TestDamagedLog(t *testing.T) {
 	key := store.KeysOf("default").Task(id)
 	r.redis.HDel(t.Context(), key, store.FieldLogPrefix+"4:0")
 	r.redis.HSet(t.Context(), key, store.FieldLogPrefix+"6:0", "no JSON \xff\n{\"t\":9e99}\n{\"t\":-99999999999999999,\"m\":\"old\"}\n", store.FieldProgress, "{")
-	page, err := r.Log(t.Context(), id, client.LogFilter{After: "4.1"})
+	page, err := r.Log(t.Context(), id, client.LogFilter{Cursor: "4.1"})
 	if err != nil || len(page.Lines) != 9+3 || page.Lines[9].Message != "no JSON " {
 		t.Errorf("log = %+v, %v", page, err)
 	}
