@@ -28,7 +28,7 @@ type (
 func (s *server) registerJobs(api huma.API) {
 	huma.Register(api, huma.Operation{
 		OperationID: "list-jobs", Method: http.MethodGet, Path: "/v1/jobs", Tags: []string{"Jobs"}, Summary: "List jobs",
-		Description: "By state (active, pending, scheduled, retry, archived, completed), then by queue, then the newest first; while scheduled or waiting for a retry, the next due first. A page looks at a bounded number of jobs for a bounded time, and looked says how far: it may be short or empty although more follow. Go on while there is a next_cursor.",
+		Description: "By state (active, pending, scheduled, retry, archived, completed), and in each state the jobs of all queues together, the newest first: by when they became pending while pending or active, by when they died, and by when they are due, the next first, while scheduled or waiting for a retry; completed ones by the end of their retention, the last first. A job that stays put while pages are read appears exactly once. A page looks at a bounded number of jobs for a bounded time, and looked says how far: it may be short or empty although more follow. Go on while there is a next_cursor. A cursor belongs to the filters that it came with. Texts between slashes are regular expressions of RE2, which has no backreferences and no lookaround and takes time in proportion to the text.",
 		Middlewares: huma.Middlewares{payloadPaths},
 		Errors:      []int{422, 503},
 	}, func(ctx context.Context, in *listInput) (*jobListOutput, error) {

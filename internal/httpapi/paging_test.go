@@ -108,7 +108,7 @@ func TestPagesYieldEveryJobOnce(t *testing.T) {
 }
 
 // Promise: the list begins with what is running and ends with what is done;
-// within a state the newest comes first, or the next due.
+// within a state the newest of all queues comes first, or the next due.
 func TestOrderOfTheList(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, storetest.Redis(t), nil)
@@ -119,7 +119,7 @@ func TestOrderOfTheList(t *testing.T) {
 	}
 	r.post("/v1/jobs/p1/archive", "")
 	got, _ := r.pages("limit=2")
-	if want := strings.Fields("b2 b1 b0 p2 p0 s0 s1 s2 p1"); !slices.Equal(got, want) {
+	if want := strings.Fields("b2 p2 b1 b0 p0 s0 s1 s2 p1"); !slices.Equal(got, want) {
 		t.Errorf("order = %v, want %v", got, want)
 	}
 }

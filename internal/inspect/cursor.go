@@ -1,92 +1,215 @@
 package inspect
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
+	"encoding/binary"
 	"math"
 	"slices"
-	"strconv"
+
+	"github.com/google/uuid"
 
 	"legwork/client"
-	"legwork/internal/store"
 	"legwork/jobs"
 )
 
-// cursor says where a page ended: in the jobs of one state of one queue, after
-// a place in each of its shards. It is valid for the filter it was made with.
+// cursor says where a page ended: in the jobs of one state, behind one entry of a section.
+// In sorted sets that entry is the place in every shard, whatever their number. In lists
+// each shard that has been read from has a place of its own. It is valid for the filter
+// it was made with.
 type cursor struct {
-	State jobs.State `json:"s"`
-	Queue string     `json:"q"`
-	mark
-	More   []mark `json:"m,omitempty"` // places in further shards
-	Filter string `json:"f"`           // digest of what was asked for
+	state  jobs.State
+	filter []byte // digest of what was asked for
+
+	score     float64 // in sets: of the last job looked at, with its id and shard
+	id, shard string
+
+	since  int64 // in lists: since when the last job looked at waits
+	places []lanePlace
 }
 
-// mark is a place in the list or set of one shard: after the job with ID, the last
-// one looked at.
-type mark struct {
-	ID    string `json:"i"`
-	Score string `json:"n,omitempty"` // its score, in a sorted set; text, for JSON has no infinity
-	Tail  int64  `json:"t,omitempty"` // the number of jobs behind it, in a list
-	Shard int    `json:"k,omitempty"`
+// lanePlace is where a list has been left.
+type lanePlace struct {
+	shard string
+	mark  *mark
 }
 
-// marks returns the places, at most one of each shard.
-func (c *cursor) marks() []mark { return append([]mark{c.mark}, c.More...) }
+// marksMany is how many lists may be remembered by several ids each, so that a cursor
+// stays short: one more list is about 40 bytes of it.
+const marksMany = 16
+
+// cursorForm is the first byte of every cursor, so that those of other versions are told.
+const cursorForm = 1
+
+// cursor is where the section has been left.
+func (s *section) cursor(f client.JobFilter) *cursor {
+	c := &cursor{state: s.state, filter: filterKey(f)}
+	if !isList(s.state) {
+		c.score, c.id, c.shard = s.last.score, s.last.id, s.last.lane.shard
+		return c
+	}
+	c.since = s.since
+	for _, l := range s.lanes {
+		if l.seen != nil {
+			c.places = append(c.places, lanePlace{l.shard, l.seen})
+		}
+	}
+	return c
+}
+
+// resume makes the section begin where the cursor stands. Lists of shards that the cursor
+// does not know begin at their start.
+func (s *section) resume(c *cursor) {
+	if !isList(s.state) {
+		for _, l := range s.lanes {
+			l.from = &mark{score: c.score, id: c.id, before: compareShards(l.shard, c.shard) > 0}
+		}
+		return
+	}
+	s.since = c.since
+	for _, p := range c.places {
+		for _, l := range s.lanes {
+			if l.shard == p.shard {
+				l.from, l.seen = p.mark, p.mark
+			}
+		}
+	}
+}
 
 // filterKey stands for the filter, without the size of its pages.
-func filterKey(f client.JobFilter) string {
+func filterKey(f client.JobFilter) []byte {
 	f.Limit, f.Cursor = 0, ""
 	sum := sha256.Sum256([]byte(f.Values().Encode()))
-	return hex.EncodeToString(sum[:8])
+	return sum[:8]
 }
 
 func (c *cursor) encode() string {
-	raw, err := json.Marshal(c)
-	if err != nil {
-		return ""
+	out := append([]byte{cursorForm}, c.filter...)
+	out = appendText(out, string(c.state))
+	if !isList(c.state) {
+		out = binary.BigEndian.AppendUint64(out, math.Float64bits(c.score))
+		out = appendText(appendText(out, c.id), c.shard)
+		return base64.RawURLEncoding.EncodeToString(out)
 	}
-	return base64.RawURLEncoding.EncodeToString(raw)
+	out = binary.AppendVarint(out, c.since)
+	out = binary.AppendUvarint(out, uint64(len(c.places)))
+	for _, p := range c.places {
+		ids := p.mark.ids
+		if p.mark.tail == 0 {
+			ids = nil
+		} else if len(c.places) > marksMany {
+			ids = ids[:min(len(ids), 1)]
+		}
+		out = binary.AppendUvarint(appendText(out, p.shard), uint64(p.mark.tail))
+		out = binary.AppendUvarint(out, uint64(len(ids)))
+		for _, id := range ids {
+			out = appendText(out, id)
+		}
+	}
+	return base64.RawURLEncoding.EncodeToString(out)
+}
+
+// appendText writes a length and a text; a UUID as 0 and its 16 bytes.
+func appendText(out []byte, text string) []byte {
+	if u, err := uuid.Parse(text); err == nil && u.String() == text {
+		return append(append(out, 0), u[:]...)
+	}
+	return append(binary.AppendUvarint(out, uint64(len(text))+1), text...)
 }
 
 // decodeCursor reads a cursor that encode made for the same filter.
-func decodeCursor(text string, f client.JobFilter) (*cursor, error) {
+func decodeCursor(text string, m *matcher) (*cursor, error) {
 	if text == "" {
 		return nil, nil
 	}
-	var c cursor
 	raw, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil {
-		err = json.Unmarshal(raw, &c)
-	}
+	c, ok := readCursor(raw)
 	switch {
-	case err != nil || !c.sound():
+	case err != nil || !ok:
 		return nil, badCursor("is not a cursor of this server; start again without one")
-	case c.Filter != filterKey(f):
+	case !bytes.Equal(c.filter, filterKey(m.filter)) || !slices.Contains(m.states(), c.state):
 		return nil, badCursor("belongs to a list with other filters; start again without one")
 	}
-	return &c, nil
+	return c, nil
 }
 
-// sound reports whether the cursor can be one that encode made.
-func (c *cursor) sound() bool {
-	if !slices.Contains(jobs.States(), c.State) || c.Queue == "" || len(c.More) >= store.ShardsMax {
-		return false
+func readCursor(raw []byte) (*cursor, bool) {
+	in := &cursorReader{rest: raw}
+	if form := in.bytes(1); !in.bad && form[0] != cursorForm {
+		return nil, false
 	}
-	return !slices.ContainsFunc(c.marks(), func(m mark) bool { return !m.sound(isList(c.State)) })
-}
-
-func (m mark) sound(inList bool) bool {
-	if m.Tail < 0 || m.Shard < 0 || m.Shard >= store.ShardsMax {
-		return false
+	c := &cursor{filter: in.bytes(8), state: jobs.State(in.text())}
+	switch {
+	case !c.state.Valid():
+		return nil, false
+	case !isList(c.state):
+		if bits := in.bytes(8); !in.bad {
+			c.score = math.Float64frombits(binary.BigEndian.Uint64(bits))
+		}
+		c.id, c.shard = in.text(), in.text()
+		return c, in.ended() && !math.IsNaN(c.score)
 	}
-	score, err := strconv.ParseFloat(m.Score, 64)
-	return inList || err == nil && !math.IsNaN(score) && scoreText(score) == m.Score
+	c.since = in.signed()
+	for n := in.count(); n > 0 && !in.bad; n-- {
+		p := lanePlace{shard: in.text(), mark: &mark{tail: int64(in.number()), since: c.since}}
+		for ids := in.count(); ids > 0 && !in.bad; ids-- {
+			p.mark.ids = append(p.mark.ids, in.text())
+		}
+		in.bad = in.bad || p.mark.tail < 0 || len(p.mark.ids) > marksIDs
+		c.places = append(c.places, p)
+	}
+	return c, in.ended()
 }
 
-func scoreText(score float64) string { return strconv.FormatFloat(score, 'g', -1, 64) }
+// cursorReader takes what encode wrote off the front. Once something was bad, all is.
+type cursorReader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *cursorReader) ended() bool { return !r.bad && len(r.rest) == 0 }
+
+func (r *cursorReader) bytes(n uint64) []byte {
+	if r.bad || n > uint64(len(r.rest)) {
+		r.bad = true
+		return nil
+	}
+	out := r.rest[:n]
+	r.rest = r.rest[n:]
+	return out
+}
+
+func (r *cursorReader) number() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	r.bytes(uint64(max(n, 0)))
+	r.bad = r.bad || n <= 0
+	return v
+}
+
+func (r *cursorReader) signed() int64 {
+	v, n := binary.Varint(r.rest)
+	r.bytes(uint64(max(n, 0)))
+	r.bad = r.bad || n <= 0
+	return v
+}
+
+// count is a number of things that each take a byte at least.
+func (r *cursorReader) count() uint64 {
+	n := r.number()
+	r.bad = r.bad || n > uint64(len(r.rest))
+	return n
+}
+
+func (r *cursorReader) text() string {
+	n := r.number()
+	if n > 0 {
+		return string(r.bytes(n - 1))
+	}
+	u, err := uuid.FromBytes(r.bytes(16))
+	r.bad = r.bad || err != nil
+	return u.String()
+}
 
 func badCursor(detail string) error {
 	return &jobs.Error{

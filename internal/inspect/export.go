@@ -2,6 +2,8 @@ package inspect
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"legwork/client"
 )
@@ -19,52 +21,62 @@ func (i *Inspector) Export(ctx context.Context, f client.JobFilter, yield func(l
 	if err != nil {
 		return err
 	}
-	sections, err := i.sections(ctx, m, nil)
+	sections, err := i.open(ctx, m)
 	if err != nil {
 		return err
 	}
+	e := &exporting{Inspector: i, yield: yield, ids: map[string][]string{}}
 	for _, s := range sections {
-		if err := i.exportSection(ctx, m, s, yield); err != nil {
+		s.strict = true
+		if err := e.section(ctx, m, s); err != nil {
 			return err
+		}
+	}
+	return e.flush(ctx)
+}
+
+// exporting gathers ids until their jobs are read whole and handed on.
+type exporting struct {
+	*Inspector
+	yield func(lines [][]byte) error
+	ids   map[string][]string // by shard
+	n     int
+}
+
+func (x *exporting) section(ctx context.Context, m *matcher, s *section) error {
+	if err := x.lookUp(ctx, m, s); err != nil {
+		return wrap("list jobs for an export", err)
+	}
+	for some, err := range x.scan(ctx, s, exportMany) {
+		if err != nil {
+			return wrap("list jobs for an export", err)
+		}
+		for _, e := range some {
+			if !m.wants(e, s.state) {
+				continue
+			}
+			x.ids[e.lane.shard] = append(x.ids[e.lane.shard], e.id)
+			if x.n++; x.n < exportMany {
+				continue
+			}
+			if err := x.flush(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-func (i *Inspector) exportSection(ctx context.Context, m *matcher, s *section, yield func(lines [][]byte) error) error {
-	ids, n := map[string][]string{}, 0
-	flush := func() error {
-		for shard, some := range ids {
-			lines, err := i.lines(ctx, shard, some)
-			if err != nil {
-				return wrap("read jobs for an export", err)
-			}
-			if err := yield(lines); err != nil {
-				return err
-			}
+func (x *exporting) flush(ctx context.Context) error {
+	for _, shard := range slices.Sorted(maps.Keys(x.ids)) {
+		lines, err := x.lines(ctx, shard, x.ids[shard])
+		if err != nil {
+			return wrap("read jobs for an export", err)
 		}
-		ids, n = map[string][]string{}, 0
-		return nil
-	}
-	if err := i.lookUp(ctx, m, s); err != nil {
-		return wrap("list jobs for an export", err)
-	}
-	for {
-		if err := i.loadWhole(ctx, s, scanChunk); err != nil {
-			return wrap("list jobs for an export", err)
-		}
-		r, ok := s.next()
-		if !ok {
-			return flush()
-		}
-		if r != nil && (r.state != s.state || !m.passes(r)) || r == nil && m.reading {
-			continue
-		}
-		ids[s.at.shard] = append(ids[s.at.shard], s.at.last.ID)
-		if n++; n == exportMany {
-			if err := flush(); err != nil {
-				return err
-			}
+		if err := x.yield(lines); err != nil {
+			return err
 		}
 	}
+	x.ids, x.n = map[string][]string{}, 0
+	return nil
 }

@@ -2,6 +2,7 @@ package inspect
 
 import (
 	"context"
+	"errors"
 
 	"github.com/redis/go-redis/v9"
 
@@ -15,39 +16,37 @@ const (
 	faultDetail = "the key %s in Redis holds something else than jobs; see what it is with TYPE, and rename or delete it. The jobs that it held are out of reach until then"
 )
 
-// ghosts makes records of those ids of a lane that have no job behind them: read again
-// after the body was missed, they are still in their place, and there is still none. A
-// job that has only moved on has no record.
-func (i *Inspector) ghosts(ctx context.Context, state jobs.State, l *lane, start int64) error {
-	var gone []int
-	for n, r := range l.records {
-		if r == nil {
-			gone = append(gone, n)
-		}
-	}
-	if len(gone) == 0 {
+// ghost is a record of an id that has no job behind it.
+func (e *entry) ghost(state jobs.State, why string) *record {
+	return &record{id: e.id, queue: e.lane.shard, state: state, due: e.score, ghost: why}
+}
+
+// ghosts makes records of those entries whose jobs were not found that have none behind
+// them while they are in their place: a list tells when it is read, a sorted set is
+// asked. A job that has only moved on has no record.
+func (i *Inspector) ghosts(ctx context.Context, state jobs.State, missing []*entry) error {
+	if len(missing) == 0 {
 		return nil
 	}
-	there, err := i.refs(ctx, state, l, start, int64(2*len(l.refs)))
-	if err != nil {
-		return err
-	}
-	still := make(map[string]bool, len(there))
-	for _, r := range there {
-		still[r.id] = true
-	}
-	k := store.KeysOf(l.shard)
 	pipe := i.redis.Pipeline()
-	bodies := make([]*redis.IntCmd, len(gone))
-	for n, at := range gone {
-		bodies[n] = pipe.Exists(ctx, k.Task(l.refs[at].id))
+	places, bodies := make([]*redis.FloatCmd, len(missing)), make([]*redis.IntCmd, len(missing))
+	for n, e := range missing {
+		k := store.KeysOf(e.lane.shard)
+		if !isList(state) {
+			places[n] = pipe.ZScore(ctx, k.State(string(state)), e.id)
+		}
+		bodies[n] = pipe.Exists(ctx, k.Task(e.id)) // after the place: a job that came back is no ghost
 	}
-	if _, err := pipe.Exec(ctx); err != nil {
+	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) && !store.WrongType(err) {
 		return err
 	}
-	for n, at := range gone {
-		if id := l.refs[at].id; still[id] && bodies[n].Val() == 0 {
-			l.records[at] = &record{id: id, queue: l.shard, state: state, due: l.refs[at].score, ghost: textGhost}
+	for n, e := range missing {
+		there := e.gone
+		if places[n] != nil {
+			there = places[n].Err() == nil
+		}
+		if there && bodies[n].Err() == nil && bodies[n].Val() == 0 {
+			e.r = e.ghost(state, textGhost)
 		}
 	}
 	return nil

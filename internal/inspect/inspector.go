@@ -26,6 +26,8 @@ type Inspector struct {
 	restore    *redis.Script
 	shed       *redis.Script
 
+	readSet     *redis.Script
+	readList    *redis.Script
 	settleGroup *redis.Script
 	wish        *redis.Script
 }
@@ -36,7 +38,7 @@ func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
 		redis: c, log: log, rates: &rates{},
 		transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark"),
 		restore: store.Script(luaFiles, "import"), shed: store.Script(luaFiles, "drop"), settleGroup: store.Script(luaFiles, "settle"),
-		wish: store.Script(luaFiles, "wish"),
+		wish: store.Script(luaFiles, "wish"), readSet: store.Script(luaFiles, "readset"), readList: store.Script(luaFiles, "readlist"),
 	}
 }
 

@@ -156,6 +156,12 @@ func (m *matcher) states() []jobs.State {
 	return slices.DeleteFunc(jobs.States(), func(s jobs.State) bool { return m.filter.Fingerprint != "" && !indexed(s) })
 }
 
+// wants reports whether the entry's job is still in the state that it was found in, and
+// passes.
+func (m *matcher) wants(e *entry, state jobs.State) bool {
+	return e.r != nil && e.r.state == state && m.passes(e.r)
+}
+
 // passes reports whether the job, whose state and queue are not in question, passes.
 func (m *matcher) passes(r *record) bool {
 	if !m.reading {

@@ -2,10 +2,13 @@ package inspect
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"math"
+	"strconv"
 
 	"github.com/redis/go-redis/v9"
 
+	"legwork/internal/store"
 	"legwork/jobs"
 )
 
@@ -13,7 +16,12 @@ import (
 type ref struct {
 	id    string
 	score float64 // in a sorted set
-	tail  int64   // in a list: entries behind it
+
+	since int64 // in a list: Unix nanoseconds since when the job waits; math.MaxInt64 when it does not say
+	ahead int64 // in a list: entries before it
+	tail  int64 // in a list: entries behind it
+	gone  bool  // in a list: there was no job behind the id
+	again bool  // in a list: it was looked at before, as far as its time tells
 }
 
 // isList reports whether the state's jobs are kept in a list, newest first; the
@@ -24,75 +32,146 @@ func isList(s jobs.State) bool { return s == jobs.StatePending || s == jobs.Stat
 // next due comes first there.
 func newestLast(s jobs.State) bool { return s == jobs.StateScheduled || s == jobs.StateRetry }
 
-// start is the place after the last job of the lane. When that job has left, it is where
-// the job stood, or earlier, so that nothing is passed over: a list grows at its
-// head and is used up from its tail, so the place is counted from the tail; in a
-// sorted set it is before the job's equals.
-func (i *Inspector) start(ctx context.Context, state jobs.State, l *lane) (int64, error) {
-	if l.last == nil {
-		return 0, nil
-	}
-	key := l.key(state)
-	if isList(state) {
-		return i.startInList(ctx, key, l.last)
-	}
-	return i.startInSet(ctx, key, l.last, !newestLast(state))
+const (
+	marksIDs  = 4       // ids that a place in a list is remembered by
+	listReach = 100_000 // entries of a list to look for them through, from each end
+)
+
+// mark is a place in a list or set that stays the same one while entries come and go. In a
+// set it is told by score and id, whether they are there or not. In a list it is
+// behind the first of the ids that is still there. When none of them is, it is where
+// there are as many entries behind it as there were, and those that follow and are newer
+// than since have been looked at: a list grows at its head and is used up from its tail.
+type mark struct {
+	score  float64
+	id     string // in a set; "" is before every id
+	before bool   // in a set: the place is before the id, not behind it
+
+	ids   []string // in a list: those before the place, the last one first
+	tail  int64
+	since int64
 }
 
-func (i *Inspector) startInList(ctx context.Context, key string, from *mark) (int64, error) {
-	place, err := i.redis.LPos(ctx, key, from.ID, redis.LPosArgs{}).Result()
-	if !errors.Is(err, redis.Nil) {
-		return place + 1, err
+// read reads up to n entries of each lane, behind what it has read, in one round trip. A
+// lane whose key is none of the state's ends, and has a fault.
+func (i *Inspector) read(ctx context.Context, s *section, lanes []*lane, n int) error {
+	script, pipe := i.readSet, i.redis.Pipeline()
+	if isList(s.state) {
+		script = i.readList
 	}
-	size, err := i.redis.LLen(ctx, key).Result()
-	return max(0, size-from.Tail), err
-}
-
-// startInSet takes a job with another score than the cursor's for one that has
-// left and come back.
-func (i *Inspector) startInSet(ctx context.Context, key string, from *mark, reverse bool) (int64, error) {
-	pipe := i.redis.Pipeline()
-	score := pipe.ZScore(ctx, key, from.ID)
-	rank, low, high := pipe.ZRank, "-inf", "("+from.Score
-	if reverse {
-		rank, low, high = pipe.ZRevRank, "("+from.Score, "+inf"
+	cmds := make([]*redis.Cmd, len(lanes))
+	for k, l := range lanes {
+		cmds[k] = script.EvalSha(ctx, pipe, []string{l.key(s.state)}, s.args(l, n)...)
 	}
-	place := rank(ctx, key, from.ID)
-	before := pipe.ZCount(ctx, key, low, high)
-	if _, err := pipe.Exec(ctx); err != nil && !errors.Is(err, redis.Nil) {
-		return 0, err
-	}
-	if score.Err() == nil && place.Err() == nil && scoreText(score.Val()) == from.Score {
-		return place.Val() + 1, nil
-	}
-	return before.Result()
-}
-
-// refs returns up to n entries of the lane, from a place on.
-func (i *Inspector) refs(ctx context.Context, state jobs.State, l *lane, start, n int64) ([]ref, error) {
-	key := l.key(state)
-	if isList(state) {
-		pipe := i.redis.Pipeline()
-		ids := pipe.LRange(ctx, key, start, start+n-1)
-		size := pipe.LLen(ctx, key) // after the range: what comes in between makes the tails longer, which is safe
-		if _, err := pipe.Exec(ctx); err != nil {
-			return nil, err
+	_, _ = pipe.Exec(ctx) // each command carries its own error
+	for k, l := range lanes {
+		if redis.HasErrorPrefix(cmds[k].Err(), "NOSCRIPT") {
+			cmds[k] = script.Eval(ctx, i.redis, []string{l.key(s.state)}, s.args(l, n)...)
 		}
-		out := make([]ref, len(ids.Val()))
-		for k, id := range ids.Val() {
-			out[k] = ref{id: id, tail: max(0, size.Val()-start-int64(k)-1)}
+		values, err := cmds[k].Slice()
+		switch {
+		case store.WrongType(err):
+			l.fault, l.dry = err, true
+		case err != nil:
+			return err
+		case isList(s.state):
+			err = l.addList(values, n)
+		default:
+			err = l.addSet(s, values, n)
 		}
-		return out, nil
+		if err != nil && l.fault == nil {
+			return fmt.Errorf("read %s: %w", l.key(s.state), err)
+		}
 	}
-	query := redis.ZRangeArgs{Key: key, Start: start, Stop: start + n - 1, Rev: !newestLast(state)}
-	members, err := i.redis.ZRangeArgsWithScores(ctx, query).Result()
-	if err != nil {
-		return nil, err
-	}
-	out := make([]ref, len(members))
-	for k, z := range members {
-		id, _ := z.Member.(string)
-		out[k] = ref{id: id, score: z.Score}
-	}
-	return out, nil
+	return nil
 }
+
+// args are those of readlist.lua or readset.lua.
+func (s *section) args(l *lane, n int) []any {
+	if isList(s.state) {
+		args := []any{n, store.KeysOf(l.shard).TaskPrefix(), listReach}
+		if l.from != nil {
+			args = append(args, l.from.tail)
+			for _, id := range l.from.ids {
+				args = append(args, id)
+			}
+		}
+		return args
+	}
+	args := []any{n, flag(!newestLast(s.state))}
+	if l.from != nil {
+		args = append(args, scoreText(l.from.score), l.from.id, flag(l.from.before))
+	}
+	return args
+}
+
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return ""
+}
+
+// addSet takes an answer of readset.lua.
+func (l *lane) addSet(s *section, values []any, n int) error {
+	l.dry = len(values) < 2*n
+	for k := 0; k+1 < len(values); k += 2 {
+		id, _ := values[k].(string)
+		text, _ := values[k+1].(string)
+		score, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return fmt.Errorf("%w: score %q", store.ErrCorrupt, text)
+		}
+		if s.ends(score) {
+			l.dry = true
+			break
+		}
+		l.refs = append(l.refs, ref{id: id, score: score})
+		l.from = &mark{score: score, id: id}
+	}
+	return nil
+}
+
+// addList takes an answer of readlist.lua.
+func (l *lane) addList(values []any, n int) error {
+	if len(values) < 3 {
+		return store.ErrCorrupt
+	}
+	size, _ := values[0].(int64)
+	place, _ := values[1].(int64)
+	found, _ := values[2].(int64)
+	again := l.from != nil && found == 0
+	entries := values[3:]
+	l.dry = len(entries) < 2*n
+	for k := 0; k+1 < len(entries); k += 2 {
+		r := ref{since: math.MaxInt64, ahead: place, tail: size - place - 1}
+		r.id, _ = entries[k].(string)
+		text, _ := entries[k+1].(string)
+		r.gone = text == "gone"
+		if at, err := strconv.ParseInt(text, 10, 64); err == nil && at > 0 {
+			r.since = at
+		} else if at := (store.Meta{}).CreatedAt(r.id); !at.IsZero() {
+			r.since = at.UnixNano()
+		}
+		again = again && r.since > l.from.since && r.since != math.MaxInt64
+		r.again = again
+		l.refs = append(l.refs, r)
+		l.from = l.from.behind(r)
+		place++
+	}
+	return nil
+}
+
+// behind is the place in a list behind an entry that follows on m, which may be nil.
+func (m *mark) behind(r ref) *mark {
+	if r.again {
+		return &mark{tail: r.tail, since: m.since}
+	}
+	next := &mark{ids: []string{r.id}, tail: r.tail, since: r.since}
+	if m != nil {
+		next.ids = append(next.ids, m.ids[:min(len(m.ids), marksIDs-1)]...)
+	}
+	return next
+}
+
+func scoreText(score float64) string { return strconv.FormatFloat(score, 'g', -1, 64) }

@@ -2,10 +2,12 @@ package inspect
 
 import (
 	"cmp"
+	"container/heap"
 	"context"
 	"fmt"
+	"math"
 	"slices"
-	"strconv"
+	"strings"
 	"time"
 
 	"legwork/client"
@@ -13,26 +15,41 @@ import (
 	"legwork/jobs"
 )
 
-// laneChunkMin is how many jobs are read at least from one of several shards.
-const laneChunkMin = 20
+// laneChunkMin is how many entries are read at least of one of many lanes.
+const laneChunkMin = 10
 
-// section is the jobs of one state in one queue: its shards, merged in order.
+// section is the jobs of one state: the lanes of all shards of its queues, merged in
+// order. In lists they go by since when they wait, the newest first; in sorted sets by
+// score, then id, then shard: a total order, in which one entry is a place in every lane.
 type section struct {
 	state jobs.State
-	queue string
-	lanes []*lane
-	at    *lane // that of the job that next returned last
+	lanes []*lane // in the order of their shards
+	end   float64 // score at which a sorted set has been read
+
+	strict bool // what cannot be read is an error
+
+	last  *entry // looked at
+	since int64  // in lists: that of the last entry looked at
 }
 
 // lane is the part of a section that one shard holds.
 type lane struct {
-	shard   string
-	index   string    // the index to read in place of the state's set, or ""
-	fault   error     // why it cannot be read
-	last    *mark     // the last job looked at; nil: none yet
-	refs    []ref     // read and not looked at yet, in order
-	records []*record // of refs; nil for a job that is gone
-	dry     bool      // nothing is behind refs
+	number int    // among the section's lanes
+	shard  string //
+	index  string // the index to read in place of the state's set, or ""
+	fault  error  // why it cannot be read
+	from   *mark  // behind what has been read; nil: nothing yet
+	seen   *mark  // in a list: behind what has been looked at; nil: nothing yet
+	refs   []ref  // read, and not merged yet, in order
+	many   int    // entries of the next read
+	dry    bool   // nothing is behind refs
+}
+
+// entry is a job in its place.
+type entry struct {
+	ref
+	lane *lane
+	r    *record // nil when the job is gone
 }
 
 // key is the list or set that the lane is read from.
@@ -43,50 +60,61 @@ func (l *lane) key(state jobs.State) string {
 	return store.KeysOf(l.shard).State(string(state))
 }
 
-func newSection(state jobs.State, queue string, shards []string) *section {
-	if len(shards) == 0 {
-		shards = []string{queue}
+// newSection returns what the filter covers of the shards in one state. Times of the
+// filter bound what is read where they are scores.
+func newSection(m *matcher, state jobs.State, shards []string) *section {
+	since, until := math.Inf(-1), math.Inf(1)
+	if m.filter.Since != nil {
+		since = seconds(*m.filter.Since)
 	}
-	s := &section{state: state, queue: queue}
-	for _, name := range shards {
-		s.lanes = append(s.lanes, &lane{shard: name})
+	if m.filter.Until != nil {
+		until = seconds(*m.filter.Until)
+	}
+	s := &section{state: state, end: since, since: math.MaxInt64}
+	start := until
+	switch {
+	case newestLast(state):
+		start, s.end = since, until
+	case state == jobs.StateCompleted: // the score is the end of the retention
+		start = math.Inf(1)
+	}
+	for n, name := range shards {
+		l := &lane{number: n, shard: name}
+		if !math.IsInf(start, 0) && !isList(state) {
+			l.from = &mark{score: start}
+		}
+		s.lanes = append(s.lanes, l)
 	}
 	return s
 }
 
-// resume makes the section begin where the cursor stands. Shards that the cursor
-// does not know begin at their start.
-func (s *section) resume(c *cursor) {
-	for _, m := range c.marks() {
-		for _, l := range s.lanes {
-			if store.ShardNumber(l.shard) == m.Shard {
-				l.last = &m
-			}
+// ends reports whether a sorted set has been read where it comes to the score.
+func (s *section) ends(score float64) bool {
+	if newestLast(s.state) {
+		return score >= s.end && !math.IsInf(s.end, 1)
+	}
+	return score < s.end
+}
+
+// look notes that an entry has been looked at.
+func (s *section) look(e *entry) {
+	s.last = e
+	if isList(s.state) {
+		e.lane.seen = e.lane.seen.behind(e.ref)
+		if !e.again {
+			s.since = e.since
 		}
 	}
 }
 
-// cursor is where the section stands: behind the last job of [section.next].
-func (s *section) cursor(f client.JobFilter) *cursor {
-	c := &cursor{State: s.state, Queue: s.queue, Filter: filterKey(f)}
-	var all []mark
-	for _, l := range s.lanes {
-		if l.last != nil {
-			all = append(all, *l.last)
-		}
-	}
-	c.mark, c.More = all[0], all[1:]
-	return c
-}
-
-// time is that of the job of [section.next], in the terms of [record.time].
-func (s *section) time(r *record) *time.Time {
+// time is that of the last job looked at, in the terms of [record.time].
+func (s *section) time() *time.Time {
 	at := 0.0
-	switch {
+	switch r := s.last.r; {
 	case r != nil && r.state == s.state:
 		at = r.time()
 	case !isList(s.state) && s.state != jobs.StateCompleted:
-		at, _ = strconv.ParseFloat(s.at.last.Score, 64)
+		at = s.last.score
 	}
 	if at <= 0 {
 		return nil
@@ -94,34 +122,112 @@ func (s *section) time(r *record) *time.Time {
 	return moment(time.UnixMicro(int64(min(at, maxUnix) * 1e6)))
 }
 
-// load reads the next jobs of each lane that has none left, up to about chunk in
-// all.
-func (i *Inspector) load(ctx context.Context, s *section, chunk int) error {
-	if n := len(s.lanes); n > 1 {
-		chunk = min(chunk, max(laneChunkMin, 2*chunk/n))
+// next moves on by up to n jobs. Fewer are left only when there are none at all.
+func (i *Inspector) next(ctx context.Context, s *section, n int) ([]*entry, error) {
+	var some []*entry
+	for len(some) < n {
+		if err := i.refill(ctx, s, n); err != nil {
+			return nil, err
+		}
+		more := s.merge(n - len(some))
+		if len(more) == 0 {
+			break
+		}
+		some = append(some, more...)
 	}
-	empty := slices.DeleteFunc(slices.Clone(s.lanes), func(l *lane) bool { return l.dry || len(l.refs) > 0 })
-	return each(empty, func(_ int, l *lane) error { return i.loadLane(ctx, s.state, l, chunk) })
+	if s.strict {
+		if err := s.whole(); err != nil {
+			return nil, err
+		}
+	}
+	return some, i.records(ctx, s.state, some)
 }
 
-// loadLane ends a lane whose key is none of the state's, and notes the fault.
-func (i *Inspector) loadLane(ctx context.Context, state jobs.State, l *lane, chunk int) error {
-	start, err := i.start(ctx, state, l)
-	if err == nil {
-		l.refs, err = i.refs(ctx, state, l, start, int64(chunk))
-	}
-	if store.WrongType(err) {
-		l.fault, l.dry = err, true
+// refill reads on in every lane that has little left, if one has nothing left. The more
+// often a lane is read, the more is read of it.
+func (i *Inspector) refill(ctx context.Context, s *section, n int) error {
+	if !slices.ContainsFunc(s.lanes, (*lane).starved) {
 		return nil
 	}
-	if err != nil {
-		return err
+	byMany := map[int][]*lane{}
+	for _, l := range s.lanes {
+		if l.many == 0 {
+			l.many = min(n, max(laneChunkMin, 2*n/len(s.lanes)))
+		}
+		if !l.dry && len(l.refs) <= l.many/2 {
+			byMany[l.many] = append(byMany[l.many], l)
+			l.many = min(2*l.many, max(n, laneChunkMin))
+		}
 	}
-	l.dry = len(l.refs) < chunk
-	if l.records, err = i.records(ctx, state, l.shard, l.refs); err != nil {
-		return err
+	for many, lanes := range byMany {
+		if err := i.read(ctx, s, lanes, many); err != nil {
+			return err
+		}
 	}
-	return passOver(i.ghosts(ctx, state, l, start))
+	return nil
+}
+
+func (l *lane) starved() bool { return !l.dry && len(l.refs) == 0 }
+
+// merge takes up to n entries off the lanes, in order, until one of them has to be read
+// on.
+func (s *section) merge(n int) []*entry {
+	h := lanesByNext{section: s}
+	for _, l := range s.lanes {
+		if len(l.refs) > 0 {
+			h.lanes = append(h.lanes, l)
+		}
+	}
+	heap.Init(&h)
+	var some []*entry
+	for len(some) < n && len(h.lanes) > 0 {
+		l := h.lanes[0]
+		some = append(some, &entry{ref: l.refs[0], lane: l})
+		l.refs = l.refs[1:]
+		switch {
+		case len(l.refs) > 0:
+			heap.Fix(&h, 0)
+		case l.dry:
+			heap.Pop(&h)
+		default:
+			return some
+		}
+	}
+	return some
+}
+
+// lanesByNext is a heap of lanes: the one whose entry comes next is the first.
+type lanesByNext struct {
+	*section
+	lanes []*lane
+}
+
+func (h *lanesByNext) Len() int      { return len(h.lanes) }
+func (h *lanesByNext) Swap(i, j int) { h.lanes[i], h.lanes[j] = h.lanes[j], h.lanes[i] }
+func (h *lanesByNext) Push(x any)    { h.lanes = append(h.lanes, x.(*lane)) }
+func (h *lanesByNext) Less(i, j int) bool {
+	return h.compare(h.lanes[i], h.lanes[j]) < 0
+}
+
+func (h *lanesByNext) Pop() any {
+	last := h.lanes[len(h.lanes)-1]
+	h.lanes = h.lanes[:len(h.lanes)-1]
+	return last
+}
+
+// compare orders two lanes by their next entries.
+func (s *section) compare(a, b *lane) int {
+	x, y := &a.refs[0], &b.refs[0]
+	var order int
+	switch {
+	case isList(s.state):
+		order = cmp.Compare(y.since, x.since)
+	case newestLast(s.state):
+		order = cmp.Or(cmp.Compare(x.score, y.score), strings.Compare(x.id, y.id))
+	default:
+		order = cmp.Or(cmp.Compare(y.score, x.score), strings.Compare(y.id, x.id))
+	}
+	return cmp.Or(order, cmp.Compare(a.number, b.number))
 }
 
 // faults are what could not be read of the section.
@@ -130,54 +236,18 @@ func (s *section) faults() []client.Fault {
 	for _, l := range s.lanes {
 		if l.fault != nil {
 			all = append(all, client.Fault{
-				Queue: s.queue, State: string(s.state), Code: client.CodeUnavailable, Detail: fmt.Sprintf(faultDetail, l.key(s.state)),
+				Queue: store.QueueOf(l.shard), State: string(s.state), Code: client.CodeUnavailable, Detail: fmt.Sprintf(faultDetail, l.key(s.state)),
 			})
 		}
 	}
 	return all
 }
 
-// loadWhole is load for those who would not miss what cannot be read: a fault is an error.
-func (i *Inspector) loadWhole(ctx context.Context, s *section, chunk int) error {
-	if err := i.load(ctx, s, chunk); err != nil {
-		return err
-	}
+// whole is an error when something of the section cannot be read, for those who would not
+// miss it.
+func (s *section) whole() error {
 	if all := s.faults(); len(all) > 0 {
-		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "queue " + s.queue + " cannot be read: " + all[0].Detail}
+		return &jobs.Error{Code: jobs.CodeUnavailable, Message: "queue " + all[0].Queue + " cannot be read: " + all[0].Detail}
 	}
 	return nil
-}
-
-// next moves on by one job and returns its record, nil when it is gone; false at
-// the end of the section.
-func (s *section) next() (*record, bool) {
-	var first *lane
-	for _, l := range s.lanes {
-		if len(l.refs) > 0 && (first == nil || s.compare(l, first) < 0) {
-			first = l
-		}
-	}
-	if first == nil {
-		return nil, false
-	}
-	s.at = first
-	r, at := first.records[0], first.refs[0]
-	first.refs, first.records = first.refs[1:], first.records[1:]
-	first.last = &mark{ID: at.id, Tail: at.tail, Shard: store.ShardNumber(first.shard)}
-	if !isList(s.state) {
-		first.last.Score = scoreText(at.score)
-	}
-	return r, true
-}
-
-// compare orders two lanes by their next jobs; those of one time stay in the order
-// of the shards.
-func (s *section) compare(a, b *lane) int {
-	switch {
-	case isList(s.state):
-		return cmp.Compare(b.records[0].pendingSince(), a.records[0].pendingSince())
-	case newestLast(s.state):
-		return cmp.Compare(a.refs[0].score, b.refs[0].score)
-	}
-	return cmp.Compare(b.refs[0].score, a.refs[0].score)
 }

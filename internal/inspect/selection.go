@@ -3,6 +3,8 @@ package inspect
 import (
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -99,26 +101,17 @@ func (a *Actions) estimate(ctx context.Context, o *order) (int, error) {
 	return total, nil
 }
 
-// stretch is a part of one shard's jobs in one state.
-type stretch struct {
-	shard string
-	last  *mark // the last job looked at; nil: none yet
-	dry   bool  // nothing is behind it
-}
-
 // walk yields the jobs that the order's filter selects, many of some shards at a time,
 // until yield returns an error. What yield takes out of its place is not looked at
 // again; what it leaves there may be.
 func (r *run) walk(ctx context.Context, yield func([]*sight) error) error {
+	m, err := newMatcher(*r.o.Filter)
+	if err != nil {
+		return err
+	}
 	for _, state := range r.o.states() {
-		for shards := r.o.shards; len(shards) > 0; {
-			n := min(len(shards), shardsAtOnce)
-			var some []*stretch
-			for _, shard := range shards[:n] {
-				some = append(some, &stretch{shard: shard})
-			}
-			shards = shards[n:]
-			if err := r.walkStretches(ctx, state, some, yield); err != nil {
+		for shards := range slices.Chunk(r.o.shards, shardsAtOnce) {
+			if err := r.walkSection(ctx, m, newSection(m, state, shards), yield); err != nil {
 				return err
 			}
 		}
@@ -126,39 +119,50 @@ func (r *run) walk(ctx context.Context, yield func([]*sight) error) error {
 	return nil
 }
 
-func (r *run) walkStretches(ctx context.Context, state jobs.State, some []*stretch, yield func([]*sight) error) error {
-	m, err := newMatcher(*r.o.Filter)
-	if err != nil {
-		return err
+func (r *run) walkSection(ctx context.Context, m *matcher, s *section, yield func([]*sight) error) error {
+	if err := r.lookUp(ctx, m, s); err != nil {
+		return wrap("look for the jobs", err)
 	}
-	for {
-		seen := make([][]*sight, len(some))
-		err := each(some, func(n int, s *stretch) (err error) {
-			seen[n], err = r.next(ctx, state, s)
+	for lanes := s.lanes; ; {
+		lanes = slices.DeleteFunc(slices.Clone(lanes), func(l *lane) bool { return l.dry })
+		if len(lanes) == 0 {
+			return nil
+		}
+		if err := r.read(ctx, s, lanes, actionMany); err != nil {
+			return wrap("look for the jobs", err)
+		}
+		if err := s.whole(); err != nil {
+			return err
+		}
+		seen := make([][]*sight, len(lanes))
+		err := each(lanes, func(n int, l *lane) (err error) {
+			seen[n], err = r.sights(ctx, l.shard, l.targets(s.state))
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		var selected []*sight
-		left := false
-		for n, s := range some {
-			left = left || !s.dry
-			for _, v := range seen[n] {
-				if m.selects(v) && !r.o.late(v) && v.action != r.o.id {
-					selected = append(selected, v)
-				}
-			}
+		selected := slices.DeleteFunc(slices.Concat(seen...), func(v *sight) bool { return !m.selects(v) || r.o.late(v) || v.action == r.o.id })
+		if len(selected) == 0 {
+			continue
 		}
-		if len(selected) > 0 {
-			if err := yield(selected); err != nil {
-				return err
-			}
-		}
-		if !left {
-			return nil
+		if err := yield(selected); err != nil {
+			return err
 		}
 	}
+}
+
+// targets takes what the lane has read. It remembers no ids of a list: to look for them
+// takes long, and to look at some jobs again does no harm.
+func (l *lane) targets(state jobs.State) []target {
+	var all []target
+	for _, ref := range l.refs {
+		all = append(all, target{shard: l.shard, id: ref.id, state: state, score: ref.score, ahead: min(ref.ahead, ref.tail), tail: ref.tail < ref.ahead})
+	}
+	if l.refs = nil; isList(state) && l.from != nil {
+		l.from = &mark{tail: l.from.tail, since: math.MaxInt64}
+	}
+	return all
 }
 
 // selects reports whether the job is still where it was found and passes the filter;
@@ -168,46 +172,6 @@ func (m *matcher) selects(s *sight) bool {
 		return !m.reading
 	}
 	return s.r.state == s.state && m.passes(s.r)
-}
-
-// next reads the jobs that follow in the stretch.
-func (r *run) next(ctx context.Context, state jobs.State, s *stretch) ([]*sight, error) {
-	if s.dry {
-		return nil, nil
-	}
-	start, err := r.startOf(ctx, state, s)
-	if err != nil {
-		return nil, wrap("look for the jobs", err)
-	}
-	refs, err := r.refs(ctx, state, &lane{shard: s.shard}, start, actionMany)
-	if err != nil {
-		return nil, wrap("look for the jobs", err)
-	}
-	s.dry = len(refs) < actionMany
-	targets := make([]target, len(refs))
-	for n, ref := range refs {
-		place := start + int64(n)
-		targets[n] = target{shard: s.shard, id: ref.id, state: state, score: ref.score, ahead: min(place, ref.tail), tail: ref.tail < place}
-		s.last = &mark{ID: ref.id, Tail: ref.tail}
-		if !isList(state) {
-			s.last.Score = scoreText(ref.score)
-		}
-	}
-	return r.sights(ctx, s.shard, targets)
-}
-
-// startOf is [Inspector.start], without looking for the last job in a list: it may be
-// long, and to look at some jobs again does no harm.
-func (r *run) startOf(ctx context.Context, state jobs.State, s *stretch) (int64, error) {
-	key := store.KeysOf(s.shard).State(string(state))
-	switch {
-	case s.last == nil:
-		return 0, nil
-	case isList(state):
-		size, err := r.redis.LLen(ctx, key).Result()
-		return max(0, size-s.last.Tail), err
-	}
-	return r.startInSet(ctx, key, s.last, !newestLast(state))
 }
 
 // sights reads the jobs in one round trip.
