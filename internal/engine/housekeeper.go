@@ -17,6 +17,11 @@ import (
 const (
 	keepEvery = time.Second
 	expireMax = 500 // jobs deleted by one call
+
+	// A housekeeper tells every careEvery that it lives; Redis forgets it careTTL
+	// after the last one has.
+	careEvery = 3 * time.Second
+	careTTL   = 12 * time.Second
 )
 
 // Housekeeper is the scheduler role's care for every queue, also those that no
@@ -53,7 +58,9 @@ func (h *Housekeeper) Start(ctx context.Context) error {
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	h.done.Go(func() { h.run(ctx) })
-	h.failed = newFailures(h.redis, uuid.NewString(), h.log)
+	id := uuid.NewString()
+	h.done.Go(func() { h.live(ctx, id) })
+	h.failed = newFailures(h.redis, id, h.log)
 	h.failed.start()
 	reaper := newReaper(h.redis, h.queues, h.complaints, h.log)
 	reaper.tell, reaper.tally = h.failed.hear, h.tally
@@ -84,6 +91,20 @@ func (h *Housekeeper) run(ctx context.Context) {
 		}
 		failing = err != nil
 	})
+}
+
+// live tells that due jobs of every queue are looked after, also on a full Redis.
+func (h *Housekeeper) live(ctx context.Context, id string) {
+	vital := newVital()
+	tell := func() {
+		try, cancel := context.WithTimeout(ctx, careEvery)
+		defer cancel()
+		if err := vital.set(try, h.redis, store.KeyScheduler, id, careTTL); err != nil && ctx.Err() == nil {
+			h.log.DebugContext(ctx, "scheduler not announced, trying again", "error", err)
+		}
+	}
+	tell()
+	every(ctx, careEvery, tell)
 }
 
 func (h *Housekeeper) queues(ctx context.Context) ([]string, error) {

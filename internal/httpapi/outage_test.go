@@ -36,7 +36,7 @@ func callsOnRedis() []call {
 		{"GET", "/v1/types/nobody.knows", "", ""},
 		{"GET", "/readyz", "", ""},
 	}
-	for _, path := range []string{"/v1/jobs", "/v1/queues", "/v1/queues/default", "/v1/stats", "/v1/jobs/" + "kept", "/v1/workers", "/v1/workers/far-1"} {
+	for _, path := range []string{"/v1/jobs", "/v1/queues", "/v1/queues/default", "/v1/stats", "/v1/jobs/" + "kept", "/v1/jobs/kept/why", "/v1/workers", "/v1/workers/far-1"} {
 		all = append(all, call{"GET", path, "", ""})
 	}
 	for _, path := range []string{"/v1/jobs/kept/retry", "/v1/jobs/kept/cancel", "/v1/jobs/kept/archive", "/v1/queues/default/pause", "/v1/queues/default/resume", "/v1/workers/far-1/quiet"} {

@@ -57,6 +57,7 @@ func New(o Options) http.Handler {
 	s.registerJobs(api)
 	s.registerTransfer(api)
 	s.registerLogs(api)
+	s.registerWhy(api)
 	s.registerQueues(api)
 	s.registerFailures(api)
 	s.registerActions(api)

@@ -14,6 +14,7 @@ const (
 	KeyPulsePrefix   = "legwork:pulse:"       // STRING per process that holds jobs, expires with it
 	KeyIDClaimPrefix = "legwork:id:"          // STRING per caller-chosen id while it is enqueued
 	KeyRetention     = "legwork:retention"    // STRING: who looks after the retention of dead letters, expires with its holder
+	KeyScheduler     = "legwork:scheduler"    // STRING: the process that last said that it looks after due jobs, expires with the last of them
 	KeyLetterLevels  = "legwork:letters"      // HASH of queue to the fill level of its dead letters that was warned of
 	KeyActions       = "legwork:actions"      // ZSET of the ids of actions by the time they were asked for, in Unix milliseconds
 	KeyActionsOpen   = "legwork:actions:open" // HASH of what an unfinished action selects, digested, to its id
