@@ -7,6 +7,7 @@ const (
 	EventLog      = "log"      // a line of the job's log
 	EventProgress = "progress" // the handler has reported progress
 	EventState    = "state"    // the job is in another state, or begins another attempt
+	EventEnd      = "end"      // the job has ended, and nothing more will come
 )
 
 // StateDeleted is the state that a stream tells of a job that is gone: deleted, or
@@ -21,6 +22,12 @@ type JobEvent struct {
 	Log      *LogLine     `json:"log,omitempty"`
 	Progress *Progress    `json:"progress,omitempty"`
 	State    *StateChange `json:"state,omitempty"`
+	End      *JobEnd      `json:"end,omitempty"`
+}
+
+// JobEnd tells how a job has ended.
+type JobEnd struct {
+	Reason string `json:"reason" enum:"completed,archived,deleted" doc:"deleted: by somebody, or by itself when it was completed with a retention of 0s"`
 }
 
 // StateChange tells where a job stands now. Changes that follow each other within

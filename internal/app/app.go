@@ -153,17 +153,18 @@ func (a *App) compose(ctx context.Context, failed chan<- error) error {
 
 func (a *App) composeHTTP(inspector *inspect.Inspector, actions *inspect.Actions, failed chan<- error) {
 	catalog := engine.NewCatalog(a.registry, a.redis, a.log)
-	waiters := engine.NewWaiters(a.redis, a.id)
+	waiters, followers := engine.NewWaiters(a.redis, a.id), inspect.NewFollowers(a.redis)
 	eng := engine.New(engine.Options{
 		Redis: a.redis, Catalog: catalog, Shards: a.shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log, FullAt: a.fullAt(), Tally: a.tally,
 		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
 	})
-	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspector, actions: actions}, failed)
+	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspector, actions: actions, followers: followers}, failed)
 	a.parts = append(a.parts,
 		part{"engine", func(context.Context) error { return nil }, func(context.Context) error { eng.Stop(); return nil }},
 		part{"waiters",
 			func(ctx context.Context) error { waiters.Start(ctx); return nil },
 			func(context.Context) error { waiters.Stop(); return nil }},
+		part{"followers", followers.Start, followers.Stop},
 		part{"http", web.start, web.stop},
 	)
 }

@@ -103,6 +103,44 @@ func TestStopGivesJobsBack(t *testing.T) {
 	}
 }
 
+// Promise: a stop ends the streams of those who follow a job, at once and without the
+// event that tells of the job's end.
+func TestStopWithFollowers(t *testing.T) {
+	t.Parallel()
+	c := config(storetest.Redis(t))
+	c.HTTP.ShutdownTimeout = 20 * time.Second
+	p := start(t, c, greet)
+	p.call("POST", "/v1/jobs", `{"type":"test.greet","id":"later","payload":{"name":"x"},"delay":"1h"}`)
+	followers := make(chan string, 10)
+	for range cap(followers) {
+		resp, err := http.Get(p.url + "/v1/jobs/later/events")
+		if err != nil {
+			t.Fatal(err)
+		}
+		first := make([]byte, 4)
+		if _, err := io.ReadFull(resp.Body, first); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			defer func() { _ = resp.Body.Close() }()
+			rest, err := io.ReadAll(resp.Body)
+			followers <- fmt.Sprintf("%s%s %v", first, rest, err)
+		}()
+	}
+	began := time.Now()
+	if err := p.stop(); err != nil || time.Since(began) > 10*time.Second {
+		t.Errorf("stop: %v after %s", err, time.Since(began))
+	}
+	for range cap(followers) {
+		if text := <-followers; !strings.HasPrefix(text, "id: ") || !strings.Contains(text, `"scheduled"`) || strings.Contains(text, "event: end") || !strings.HasSuffix(text, "<nil>") {
+			t.Errorf("a follower has %q", text)
+		}
+	}
+	if log := p.log.String(); strings.Contains(log, "cut off") {
+		t.Errorf("the log:\n%s", log)
+	}
+}
+
 // Promise: of jobs that were accepted while processes stop and start under load,
 // none is lost.
 func TestRestartsUnderLoadLoseNothing(t *testing.T) {

@@ -24,6 +24,7 @@ type deps struct {
 	waiters   *engine.Waiters
 	inspector *inspect.Inspector
 	actions   *inspect.Actions
+	followers *inspect.Followers
 }
 
 // web is the HTTP server of the API and the dashboard.
@@ -53,7 +54,7 @@ func (a *App) handler(d deps) http.Handler {
 	if a.has(configs.RoleAPI) {
 		c := a.cfg
 		mux.Handle("/", httpapi.New(httpapi.Options{
-			Engine: d.engine, Catalog: d.catalog, Inspector: d.inspector, Actions: d.actions, Waiters: d.waiters,
+			Engine: d.engine, Catalog: d.catalog, Inspector: d.inspector, Actions: d.actions, Waiters: d.waiters, Followers: d.followers,
 			Ping:      func(ctx context.Context) error { return a.redis.Ping(ctx).Err() },
 			BodyLimit: int64(c.HTTP.BodyLimit), BatchBodyLimit: int64(c.HTTP.BatchBodyLimit),
 			PayloadLimit: int(c.Jobs.PayloadLimit), BatchLimit: c.Jobs.BatchLimit, RequestTimeout: c.Redis.RequestTimeout, Version: a.version, Log: a.log,
@@ -76,8 +77,8 @@ func (w *web) start(context.Context) error {
 	return nil
 }
 
-// stop takes no new request, tells those that wait for a job to answer, and
-// lets the others finish.
+// stop takes no new request, tells those that wait for a job or follow one to answer,
+// and lets the others finish.
 func (w *web) stop(ctx context.Context) error {
 	w.waiters.Release()
 	ctx, cancel := context.WithTimeout(ctx, w.grace)

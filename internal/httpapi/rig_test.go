@@ -46,6 +46,8 @@ type rig struct {
 	engine  *engine.Engine
 	inspect *inspect.Inspector
 	waiters *engine.Waiters
+	follow  *inspect.Followers
+	options httpapi.Options
 	handler http.Handler
 	log     *journal
 	url     string
@@ -75,12 +77,17 @@ func newRig(t testing.TB, inst storetest.Instance, register func(*jobs.Registry)
 	}
 	r.waiters = engine.NewWaiters(inst.Client, "api-under-test")
 	r.waiters.Start(context.Background())
-	r.handler = httpapi.New(httpapi.Options{
-		Engine: r.engine, Catalog: catalog, Inspector: r.inspect, Actions: actions, Waiters: r.waiters,
+	r.follow = inspect.NewFollowers(inst.Client)
+	if err := r.follow.Start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	r.options = httpapi.Options{
+		Engine: r.engine, Catalog: catalog, Inspector: r.inspect, Actions: actions, Waiters: r.waiters, Followers: r.follow,
 		Ping:      func(ctx context.Context) error { return inst.Client.Ping(ctx).Err() },
 		BodyLimit: bodyLimit, BatchBodyLimit: batchBodyLimit, BatchLimit: batchLimit,
 		RequestTimeout: engine.RequestTimeoutDefault, Version: "test", Log: log,
-	})
+	}
+	r.handler = httpapi.New(r.options)
 	server := httptest.NewServer(http.HandlerFunc(r.serve))
 	r.url, r.http = server.URL, server.Client()
 	r.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -89,6 +96,7 @@ func newRig(t testing.TB, inst storetest.Instance, register func(*jobs.Registry)
 		server.Close()
 		_ = actions.Stop(context.Background())
 		r.waiters.Stop()
+		_ = r.follow.Stop(context.Background())
 		r.engine.Stop()
 	})
 	return r

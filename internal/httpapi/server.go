@@ -18,13 +18,16 @@ import (
 	"legwork/internal/inspect"
 )
 
-// Options configures the API. All fields but Version and PayloadLimit are required.
+// Options configures the API. All fields but Version, PayloadLimit and Streams are required.
 type Options struct {
 	Engine    *engine.Engine
 	Catalog   *engine.Catalog
 	Inspector *inspect.Inspector
 	Actions   *inspect.Actions
 	Waiters   *engine.Waiters
+	Followers *inspect.Followers
+	// Streams bounds the streams of events.
+	Streams StreamOptions
 	// Ping asks Redis for a sign of life.
 	Ping func(ctx context.Context) error
 	// BodyLimit and BatchBodyLimit bound request bodies, in bytes.
@@ -43,11 +46,13 @@ type server struct {
 	Options
 	log         *slog.Logger
 	unavailable *outage
+	streams     streams
 }
 
 // New returns the handler of every path of the API: /v1, /openapi.json, /docs,
 // /healthz, /readyz and /metrics.
 func New(o Options) http.Handler {
+	o.Streams.fill()
 	s := &server{Options: o, log: o.Log, unavailable: &outage{}}
 	e := echo.New()
 	e.HTTPErrorHandler = fromEcho(o.Log)
@@ -58,6 +63,7 @@ func New(o Options) http.Handler {
 	s.registerTransfer(api)
 	s.registerLogs(api)
 	s.registerWhy(api)
+	s.registerEvents(api)
 	s.registerQueues(api)
 	s.registerFailures(api)
 	s.registerActions(api)
@@ -100,12 +106,17 @@ func recoverPanics(next echo.HandlerFunc) echo.HandlerFunc {
 func headAsGet(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodHead {
-			r = r.WithContext(r.Context())
+			r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
 			r.Method = http.MethodGet
 		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+type headKey struct{}
+
+// onlyHead reports whether nobody will read the body.
+func onlyHead(ctx context.Context) bool { return ctx.Value(headKey{}) != nil }
 
 // secure sets the headers that every answer carries.
 func secure(next echo.HandlerFunc) echo.HandlerFunc {

@@ -41,7 +41,7 @@ func (i *Inspector) Log(ctx context.Context, id string, f client.LogFilter) (*cl
 		if f.Attempt != 0 && run.Attempt != f.Attempt || len(page.Lines) > f.Limit {
 			continue
 		}
-		lines, err := i.logLines(ctx, key, run, after)
+		lines, _, err := i.logLines(ctx, key, run, after, foothold{})
 		if err != nil {
 			return nil, wrap("read the job's log", err)
 		}
@@ -98,34 +98,49 @@ func parseLinePlace(text string) (p linePlace, ok bool) {
 	return p, errors.Join(errs[:]...) == nil && p.run >= 0 && p.line >= 0 && p.String() == text
 }
 
+// foothold says how many lines a run has before one of its chunks, so that who has
+// read up to there need not read it all again.
+type foothold struct {
+	run          int64
+	chunk, lines int
+}
+
 // logLines returns the lines of the run that come after the place, at most those that
-// the run says to have. A run whose lines have gone meanwhile has none.
-func (i *Inspector) logLines(ctx context.Context, key string, run store.LogRun, after linePlace) ([]client.LogLine, error) {
+// the run says to have, and where the last chunk begins. It reads from the foothold on
+// if that is in the run and before the place. A run whose lines have gone meanwhile has
+// none.
+func (i *Inspector) logLines(ctx context.Context, key string, run store.LogRun, after linePlace, from foothold) ([]client.LogLine, foothold, error) {
 	if run.Number < after.run || run.Number == after.run && run.Lines <= after.line || run.Chunks == 0 {
-		return nil, nil
+		return nil, from, nil
 	}
 	if run.Number > after.run {
 		after = linePlace{run: run.Number}
 	}
-	fields := make([]string, run.Chunks)
+	if from.run != run.Number || from.lines > after.line || from.chunk >= run.Chunks {
+		from = foothold{run: run.Number}
+	}
+	fields := make([]string, run.Chunks-from.chunk)
 	for n := range fields {
-		fields[n] = run.Field(n)
+		fields[n] = run.Field(from.chunk + n)
 	}
 	chunks, err := i.redis.HMGet(ctx, key, fields...).Result()
 	if err != nil {
-		return nil, err
+		return nil, from, err
 	}
 	var lines []client.LogLine
-	n := 0
-	for _, chunk := range chunks {
+	n := from.lines
+	for c, chunk := range chunks {
 		text, _ := chunk.(string)
+		if c > 0 {
+			from.chunk, from.lines = from.chunk+1, n
+		}
 		for line := range strings.Lines(text) {
 			if n++; n > after.line && n <= run.Lines {
 				lines = append(lines, viewLine(linePlace{run.Number, n}, run.Attempt, line))
 			}
 		}
 	}
-	return slices.Clip(lines), nil
+	return slices.Clip(lines), from, nil
 }
 
 // viewLine puts a line as it is kept into the words of the API. What is no line of

@@ -167,6 +167,8 @@ func kinds(all []client.JobEvent) string {
 			words = append(words, e.Log.ID)
 		case e.Progress != nil:
 			words = append(words, fmt.Sprintf("%d/%d", e.Progress.Done, e.Progress.Total))
+		case e.End != nil:
+			words = append(words, "end:"+e.End.Reason)
 		}
 	}
 	return strings.Join(words, " ")
@@ -202,12 +204,12 @@ func TestWatchTellsEverythingOnce(t *testing.T) {
 	r.scribble(id, "1 1 1795590459962825 1 2 4 0", map[string]int{"1:1": 1})
 	close(r.release)
 	r.until(id, jobs.StateCompleted)
-	expect("1.4 completed", true)
+	expect("1.4 completed end:completed", true)
 	expect("", true)
 	if err := r.Delete(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
-	expect("deleted", true)
+	expect("deleted end:deleted", true)
 	expect("", true)
 }
 
@@ -223,7 +225,7 @@ func TestWatchIsTakenUpAfterAnyEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, over := events(t, first)
-	if len(all) != 45+2 || !over || all[len(all)-1].State.State != "archived" {
+	if len(all) != 45+3 || !over || all[len(all)-2].State.State != "archived" || all[len(all)-1].End.Reason != "archived" {
 		t.Fatalf("told %q", kinds(all))
 	}
 	for n, e := range all {
@@ -243,7 +245,7 @@ func TestWatchIsTakenUpAfterAnyEvent(t *testing.T) {
 func TestWatchRefusals(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, storetest.Redis(t))
-	for _, after := range []string{"1", "1.2", "1.2.3.4.5", "1.2.3.flying.5", "1.2.3.active.x", "1.2.3.active.5.6", "01.2.3.active.5", "-1.2.3.active.5", "1.2.3.active.5\n"} {
+	for _, after := range []string{"1", "1.2", "1.2.3.4.5", "1.2.3.flying.5", "1.2.3.active.x", "1.2.3.active.5.6", "01.2.3.active.5", "-1.2.3.active.5", "1.2.3.active.5\n", "1.2.3.active.5.end.end", ".end", "1.2.3.active.end"} {
 		if _, err := r.Watch("x", after); code(err) != jobs.CodeInvalidRequest {
 			t.Errorf("after %q: %v", after, err)
 		}
@@ -255,18 +257,4 @@ func TestWatchRefusals(t *testing.T) {
 	if _, err := w.Look(t.Context()); code(err) != jobs.CodeNotFound {
 		t.Errorf("a job that never was: %v", err)
 	}
-}
-
-// Promise: who listens hears of lines as they come.
-func TestListenHearsOfLines(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, storetest.Redis(t))
-	heard, stop := r.Listen(t.Context(), "a")
-	defer stop()
-	channel := store.ChannelLog + ":a"
-	eventually(t, func() bool { return r.redis.PubSubNumSub(t.Context(), channel).Val()[channel] == 1 }, func() string { return "nobody listens" })
-	for range 1000 { // more than anybody has room for
-		r.redis.Publish(t.Context(), channel, "")
-	}
-	<-heard
 }

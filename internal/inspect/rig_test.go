@@ -212,6 +212,8 @@ func (r *rig) sound(queue, id string) {
 	}
 }
 
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
 func code(err error) jobs.Code {
 	if err == nil {
 		return ""

@@ -2,13 +2,10 @@ package inspect
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
 	"legwork/internal/store"
@@ -18,17 +15,18 @@ import (
 // stateAggregating is a state of jobs of other asynq clients only.
 const stateAggregating jobs.State = "aggregating"
 
-// listenPing is how often a quiet subscription is tried.
-const listenPing = 10 * time.Second
-
 // Watch follows one job: its log, its progress and its state. It remembers what it
 // has told, and can be taken up again by another process after any event.
 //
-//	Watch --> Look, Look, ... until it is over; between two looks, [Inspector.Listen]
+//	Watch --> Look, Look, ... until it is over; between two looks, [Followers.Follow]
+//
+// A look at a job that has nothing new costs one command over some small fields.
 type Watch struct {
 	inspector *Inspector
 	id, queue string // the queue is the shard where the job was last seen, or ""
 	at        place
+	known     foothold
+	pulse     string // of the job when all was told; "" when there may be more
 }
 
 // place is how far a watch has told of its job: after a line of the log, a report of
@@ -38,10 +36,18 @@ type place struct {
 	progress int64  // Unix milliseconds of the report, 0 before the first
 	state    string // "" before the first
 	attempt  int
+	ended    bool // the end was told
 }
 
+// endSuffix is the end of the id of the last event.
+const endSuffix = ".end"
+
 func (p place) String() string {
-	return p.linePlace.String() + "." + strconv.FormatInt(p.progress, 10) + "." + p.state + "." + strconv.Itoa(p.attempt)
+	text := p.linePlace.String() + "." + strconv.FormatInt(p.progress, 10) + "." + p.state + "." + strconv.Itoa(p.attempt)
+	if p.ended {
+		text += endSuffix
+	}
+	return text
 }
 
 // parsePlace reads a place; "" is the beginning.
@@ -49,7 +55,9 @@ func parsePlace(text string) (p place, ok bool) {
 	if text == "" {
 		return place{}, true
 	}
-	words := strings.Split(text, ".")
+	rest, ended := strings.CutSuffix(text, endSuffix)
+	p.ended = ended
+	words := strings.Split(rest, ".")
 	if len(words) != 5 {
 		return place{}, false
 	}
@@ -75,6 +83,12 @@ func (i *Inspector) Watch(id, after string) (*Watch, error) {
 	return &Watch{inspector: i, id: id, at: at}, nil
 }
 
+// sighting is a job as a watch has seen it.
+type sighting struct {
+	*record
+	pulse string
+}
+
 // Look is what a watch has found.
 type Look struct {
 	Events []client.JobEvent
@@ -83,18 +97,58 @@ type Look struct {
 }
 
 // Look tells what has happened since the last look: at most what one run has logged.
-// A job that was there before and is gone is over. The error is a *[jobs.Error]:
-// not_found when there is no such job at the first look, or unavailable.
+// A job that was there before and is gone is over. Whatever is over has an end event,
+// once. The error is a *[jobs.Error]: not_found when there is no such job at the first
+// look, or unavailable.
 func (w *Watch) Look(ctx context.Context) (Look, error) {
+	if still, err := w.still(ctx); still || err != nil {
+		return Look{}, err
+	}
 	r, runs, err := w.read(ctx)
-	if jobs.CodeOf(err) == jobs.CodeNotFound && err != nil && w.at.state != "" {
+	if err != nil && jobs.CodeOf(err) == jobs.CodeNotFound && w.at.state != "" {
+		r, runs, err = w.read(ctx) // it may have come into another queue after that one was looked at
+	}
+	if err != nil && jobs.CodeOf(err) == jobs.CodeNotFound && w.at.state != "" {
 		return w.gone(), nil
 	}
 	if err != nil {
 		return Look{}, err
 	}
+	seen, err := w.tell(ctx, r, runs)
+	if err == nil && !seen.More && !seen.Over {
+		w.pulse = r.pulse
+	}
+	return seen, err
+}
+
+// still reports that the job has nothing new: what moves with all that a watch tells is
+// as it was when all was told.
+func (w *Watch) still(ctx context.Context) (bool, error) {
+	if w.pulse == "" {
+		return false, nil
+	}
+	values, err := w.inspector.redis.HMGet(ctx, store.KeysOf(w.queue).Task(w.id), pulseFields()...).Result()
+	if err != nil {
+		return false, wrap("read the job", err)
+	}
+	if pulseOf(values) == w.pulse {
+		return true, nil
+	}
+	w.pulse = ""
+	return false, nil
+}
+
+// pulseFields are the small fields of a job's hash of which one at least is another
+// after each change that a watch tells of.
+func pulseFields() []string {
+	return []string{store.FieldState, store.FieldPendingSince, store.FieldFails, store.FieldFinished, store.FieldProgress, store.FieldLogRuns}
+}
+
+func pulseOf(values []any) string { return fmt.Sprintf("%q", values) }
+
+// tell words what the job has come to.
+func (w *Watch) tell(ctx context.Context, r *sighting, runs []store.LogRun) (seen Look, err error) {
 	view := r.view()
-	var seen Look
 	changed := string(r.state) != w.at.state || view.Attempt != w.at.attempt
 	if changed && r.state == jobs.StateActive { // before what the run says
 		w.tellState(&seen, view)
@@ -103,27 +157,39 @@ func (w *Watch) Look(ctx context.Context) (Look, error) {
 		return seen, err
 	}
 	if p := view.Progress; p != nil && p.At.UnixMilli() != w.at.progress {
-		w.at.progress = p.At.UnixMilli()
+		w.at.progress, w.at.ended = p.At.UnixMilli(), false
 		seen.Events = append(seen.Events, client.JobEvent{ID: w.at.String(), Event: client.EventProgress, Progress: p})
 	}
 	if changed && r.state != jobs.StateActive { // after what its last run has said
 		w.tellState(&seen, view)
 	}
-	seen.Over = r.state.Final()
+	if seen.Over = r.state.Final(); seen.Over {
+		w.tellEnd(&seen)
+	}
 	return seen, nil
 }
 
 func (w *Watch) gone() Look {
-	if w.at.state == client.StateDeleted {
-		return Look{Over: true}
+	seen := Look{Over: true}
+	if w.at.state != client.StateDeleted {
+		w.at.state, w.at.ended = client.StateDeleted, false
+		change := &client.StateChange{State: client.StateDeleted, Attempt: w.at.attempt}
+		seen.Events = append(seen.Events, client.JobEvent{ID: w.at.String(), Event: client.EventState, State: change})
 	}
-	w.at.state = client.StateDeleted
-	change := &client.StateChange{State: client.StateDeleted, Attempt: w.at.attempt}
-	return Look{Events: []client.JobEvent{{ID: w.at.String(), Event: client.EventState, State: change}}, Over: true}
+	w.tellEnd(&seen)
+	return seen
+}
+
+func (w *Watch) tellEnd(seen *Look) {
+	if w.at.ended && len(seen.Events) == 0 {
+		return
+	}
+	w.at.ended = true
+	seen.Events = append(seen.Events, client.JobEvent{ID: w.at.String(), Event: client.EventEnd, End: &client.JobEnd{Reason: w.at.state}})
 }
 
 func (w *Watch) tellState(seen *Look, j client.Job) {
-	w.at.state, w.at.attempt = j.State, j.Attempt
+	w.at.state, w.at.attempt, w.at.ended = j.State, j.Attempt, false
 	seen.Events = append(seen.Events, client.JobEvent{ID: w.at.String(), Event: client.EventState, State: &client.StateChange{
 		State: j.State, Attempt: j.Attempt, MaxRetries: j.MaxRetries, LastError: j.LastError, Discarded: j.Discarded,
 		NextRunAt: j.NextRunAt, FinishedAt: j.FinishedAt,
@@ -140,10 +206,11 @@ func (w *Watch) tellLines(ctx context.Context, seen *Look, runs []store.LogRun) 
 		return false, nil
 	}
 	run := runs[next]
-	lines, err := w.inspector.logLines(ctx, store.KeysOf(w.queue).Task(w.id), run, w.at.linePlace)
+	lines, known, err := w.inspector.logLines(ctx, store.KeysOf(w.queue).Task(w.id), run, w.at.linePlace, w.known)
 	if err != nil {
 		return false, wrap("read the job's log", err)
 	}
+	w.known, w.at.ended = known, false
 	for n := range lines {
 		w.at.linePlace, _ = parseLinePlace(lines[n].ID)
 		seen.Events = append(seen.Events, client.JobEvent{ID: w.at.String(), Event: client.EventLog, Log: &lines[n]})
@@ -154,7 +221,7 @@ func (w *Watch) tellLines(ctx context.Context, seen *Look, runs []store.LogRun) 
 
 // read reads the job and which runs have logged, where it was last seen or else
 // wherever it is.
-func (w *Watch) read(ctx context.Context) (*record, []store.LogRun, error) {
+func (w *Watch) read(ctx context.Context) (*sighting, []store.LogRun, error) {
 	if w.queue != "" {
 		r, runs, err := w.readAt(ctx, w.queue)
 		if r != nil || err != nil {
@@ -174,39 +241,17 @@ func (w *Watch) read(ctx context.Context) (*record, []store.LogRun, error) {
 }
 
 // readAt reads the job in a shard; nil when it is not there.
-func (w *Watch) readAt(ctx context.Context, queue string) (*record, []store.LogRun, error) {
-	fields := append(recordFields(), store.FieldLogRuns)
+func (w *Watch) readAt(ctx context.Context, queue string) (*sighting, []store.LogRun, error) {
+	fields := append(recordFields(), pulseFields()...) // the last one is that of the log
 	values, err := w.inspector.redis.HMGet(ctx, store.KeysOf(queue).Task(w.id), fields...).Result()
 	if err != nil {
 		return nil, nil, wrap("read the job", err)
 	}
-	last := len(values) - 1
-	r, ok := newRecord(queue, w.id, values[:last])
+	own := len(recordFields())
+	r, ok := newRecord(queue, w.id, values[:own])
 	if !ok {
 		return nil, nil, nil
 	}
-	text, _ := values[last].(string)
-	return r, store.LogRuns(text), w.inspector.addDue(ctx, r)
-}
-
-// Listen returns a channel that has something whenever the job's log or progress may
-// have grown, and a function that ends it. Words can be lost with a connection, so
-// who listens looks from time to time as well. Each listener has a connection of its
-// own: the caller bounds their number.
-func (i *Inspector) Listen(ctx context.Context, id string) (<-chan struct{}, func()) {
-	sub := i.redis.Subscribe(context.WithoutCancel(ctx), store.ChannelLog+":"+id)
-	grown := make(chan struct{}, 1)
-	var done sync.WaitGroup
-	done.Go(func() {
-		for range sub.Channel(redis.WithChannelHealthCheckInterval(listenPing)) {
-			select {
-			case grown <- struct{}{}:
-			default:
-			}
-		}
-	})
-	return grown, func() {
-		_ = sub.Close()
-		done.Wait()
-	}
+	text, _ := values[len(values)-1].(string)
+	return &sighting{record: r, pulse: pulseOf(values[own:])}, store.LogRuns(text), w.inspector.addDue(ctx, r)
 }
