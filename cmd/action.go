@@ -96,8 +96,19 @@ func (s *session) act(ctx context.Context, a action, ids []string) error {
 			return err
 		}
 		return s.show(func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s %s\n", clean(job.ID), clean(job.State))
+			_, err := fmt.Fprintf(w, "%s %s%s\n", clean(job.ID), clean(job.State), acknowledged(job.Cancel))
 			return err
 		})
 	})
+}
+
+// acknowledged says what the worker says of the wish to end the job that it runs.
+func acknowledged(c *client.Cancel) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.AcknowledgedAt == nil:
+		return ", asked to end; its worker has not acknowledged yet"
+	}
+	return ", its context ended by worker " + clean(c.Worker)
 }

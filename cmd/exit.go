@@ -45,7 +45,7 @@ func (c exitCode) String() string {
 	case exitRefused:
 		return "the server refused the request, or some lines of a batch"
 	case exitNotFound:
-		return "no such job, queue, type, failure group or action"
+		return "no such job, queue, type, worker, failure group or action"
 	case exitWarned:
 		return "doctor has warnings, and nothing worse; with failures it ends with 1"
 	}
@@ -138,7 +138,7 @@ func newExitCodesTopic() *cobra.Command {
 		Use:   "exit-codes",
 		Short: "What the exit codes mean",
 		Long: "legwork ends with one of these codes:\n\n" + list.String() + `
-A command that is given several jobs or queues tries each of them and ends with
+A command that is given several jobs, queues or workers tries each of them and ends with
 the worst code: 4, then 1, then 6, then 7. It stops at the first 4, since the
 others would fare no better.`,
 	}

@@ -39,6 +39,7 @@ func (s *session) showJob(w io.Writer, j *client.Job) error {
 		{"tags", clean(strings.Join(j.Tags, ", "))},
 		{"headers", clean(strings.Join(headers, ", "))},
 		{"discarded", clean(j.Discarded)},
+		{"cancel", clean(s.cancelWords(j.Cancel))},
 	}
 	var out strings.Builder
 	for _, f := range fields {
@@ -52,6 +53,17 @@ func (s *session) showJob(w io.Writer, j *client.Job) error {
 	block(&out, "failed attempts", s.attemptLines(j))
 	_, err := io.WriteString(w, out.String())
 	return err
+}
+
+// cancelWords says who wants a running job to end, since when, and what its worker says.
+func (s *session) cancelWords(c *client.Cancel) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.AcknowledgedAt == nil:
+		return "asked for " + s.moment(&c.AskedAt) + ", not acknowledged yet"
+	}
+	return "asked for " + s.moment(&c.AskedAt) + ", acknowledged by worker " + c.Worker + " " + s.moment(c.AcknowledgedAt)
 }
 
 // attemptLines tells each failed attempt in a line, the oldest first.

@@ -49,7 +49,7 @@ Environment:
 	flags.StringVar(&s.apiKey, "api-key", "", "API key (default $LEGWORK_API_KEY, which keeps it out of the process list)")
 	flags.BoolVar(&s.asJSON, "json", false, "print the API's JSON: indented on a terminal, else one value per line")
 
-	root.AddCommand(newEnqueue(s), newJobs(s), newQueues(s), newFailures(s), newActions(s), newTypes(s), newTop(s), newBench(s), newHalfRound(s), newVersion(s), newExitCodesTopic())
+	root.AddCommand(newEnqueue(s), newJobs(s), newQueues(s), newWorkers(s), newFailures(s), newActions(s), newTypes(s), newTop(s), newBench(s), newHalfRound(s), newVersion(s), newExitCodesTopic())
 	root.AddCommand(extra...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -2,6 +2,7 @@ package cmd
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -45,22 +46,45 @@ func (t *table) print(w io.Writer) error {
 }
 
 // fit cuts the cells of the last column, to no less than least, so that no row is wider
-// than the width; 0 is any width.
-func (t *table) fit(width, least int) {
-	room := width
+// than the width; 0 is any width. Before that it leaves out the columns with the spare
+// titles, one after the other, until the last one has its least.
+func (t *table) fit(width, least int, spare ...string) {
+	if width <= 0 || len(t.header) == 0 {
+		return
+	}
+	room := t.room(width)
+	for _, title := range spare {
+		if at := slices.Index(t.header, title); at >= 0 && room < least {
+			t.drop(at)
+			room = t.room(width)
+		}
+	}
 	last := len(t.header) - 1
-	for i, title := range t.header[:max(0, last)] {
+	for _, row := range t.rows {
+		row[last] = cut(clean(row[last]), max(room, least))
+	}
+}
+
+// room is what the other columns leave of the width to the last one.
+func (t *table) room(width int) int {
+	for i, title := range t.header[:len(t.header)-1] {
 		widest := lipgloss.Width(title)
 		for _, row := range t.rows {
 			widest = max(widest, lipgloss.Width(clean(row[i])))
 		}
-		room -= widest + gap
+		width -= widest + gap
 	}
-	if width <= 0 || last < 0 {
-		return
+	return width
+}
+
+// drop leaves a column out.
+func (t *table) drop(at int) {
+	t.header = slices.Delete(t.header, at, at+1)
+	for n, row := range t.rows {
+		t.rows[n] = slices.Delete(row, at, at+1)
 	}
-	for _, row := range t.rows {
-		row[last] = cut(clean(row[last]), max(room, least))
+	if at < t.state {
+		t.state--
 	}
 }
 
@@ -79,11 +103,11 @@ func shade(state string) string {
 		return "36"
 	case "scheduled":
 		return "35"
-	case "retry", "paused":
+	case "retry", "paused", "quiet", "stopping":
 		return "33"
 	case "completed", "running", "resolved":
 		return "32"
-	case "archived", "regressed":
+	case "archived", "regressed", "lost":
 		return "31"
 	}
 	return "39"

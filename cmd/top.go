@@ -15,10 +15,10 @@ func newTop(s *session) *cobra.Command {
 	once := false
 	c := &cobra.Command{
 		Use:   "top",
-		Short: "Watch queues, types and failures live",
-		Long: fmt.Sprintf(`Watch queues, types and failures live: what waits and runs, how fast jobs come
-and go, how long they wait and run, and what fails. The view is drawn anew every
-second; when the server does not answer it says so and tries again.
+		Short: "Watch queues, types, failures and workers live",
+		Long: fmt.Sprintf(`Watch queues, types, failures and workers live: what waits and runs, how fast jobs
+come and go, how long they wait and run, what fails, and what workers do. The view is
+drawn anew every second; when the server does not answer it says so and tries again.
 
 Keys: q quits, the arrows select a queue, p pauses or resumes it, s sorts, space
 holds the view still, ? explains the columns.
@@ -84,7 +84,7 @@ func (p *topPicture) print(w io.Writer, now time.Time) error {
 		return err
 	}
 	arrangeQueues(p.Queues, 0)
-	for _, g := range []grid{queueGrid(p.Queues), typeGrid(p.Types), failingGrid(p.Failing, now)} {
+	for _, g := range []grid{queueGrid(p.Queues), typeGrid(p.Types), failingGrid(p.Failing, now), workerGrid(p.Workers, now)} {
 		if len(g.rows) == 0 {
 			continue
 		}

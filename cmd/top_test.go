@@ -113,7 +113,7 @@ func TestTopShowsARealServer(t *testing.T) {
 		}
 	}
 	idle := got.Queues[1]
-	if got.Workers != 1 || got.Minutes != topMinutes || got.Queues[0].Name != "default" || idle.Name != "idle" || idle.Backlog != 1 || idle.OldestPendingAge <= 0 ||
+	if len(got.Workers) != 1 || got.Minutes != topMinutes || got.Queues[0].Name != "default" || idle.Name != "idle" || idle.Backlog != 1 || idle.OldestPendingAge <= 0 ||
 		got.Queues[0].Counts.Run == nil || got.Queues[0].Counts.Wait == nil || got.Failing == nil {
 		t.Errorf("picture %+v", got)
 	}

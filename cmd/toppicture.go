@@ -23,7 +23,6 @@ const (
 type topPicture struct {
 	At       time.Time             `json:"at"`
 	Minutes  int                   `json:"minutes"` // that the counts are of
-	Workers  int                   `json:"workers"`
 	Slots    int                   `json:"slots"`
 	Active   int                   `json:"active"`
 	Enqueued float64               `json:"enqueued_per_second"` // over the last minute, as the next two
@@ -32,6 +31,7 @@ type topPicture struct {
 	Queues   []topQueue            `json:"queues"`
 	Types    []topType             `json:"types"`
 	Failing  []client.FailureGroup `json:"failing"` // open and regressed, those that failed last first
+	Workers  []client.Worker       `json:"workers"` // those that do not just run first, then the busiest
 }
 
 // topQueue is a queue, what happened to its jobs, and how many of them ended in each
@@ -107,6 +107,11 @@ func (s *topServer) read(ctx context.Context) (*topPicture, error) {
 		return nil, err
 	}
 	p := newTopPicture(queues, byQueue, byType)
+	workers, err := s.api.Workers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p.add(workers.Workers)
 	failures, err := s.api.Failures(ctx, client.FailureFilter{Limit: topFailing})
 	if err != nil {
 		return nil, err
@@ -122,8 +127,8 @@ func (s *topServer) read(ctx context.Context) (*topPicture, error) {
 func newTopPicture(queues *client.QueueList, byQueue, byType *client.Stats) *topPicture {
 	now := byQueue.Now
 	p := &topPicture{
-		At: now.At, Minutes: topMinutes, Workers: now.Workers, Slots: now.Slots, Active: now.Active,
-		Queues: []topQueue{}, Types: []topType{}, Failing: []client.FailureGroup{},
+		At: now.At, Minutes: topMinutes, Slots: now.Slots, Active: now.Active,
+		Queues: []topQueue{}, Types: []topType{}, Failing: []client.FailureGroup{}, Workers: []client.Worker{},
 	}
 	series := map[string]topQueue{}
 	for _, s := range byQueue.Series {
@@ -151,6 +156,28 @@ func newTopPicture(queues *client.QueueList, byQueue, byType *client.Stats) *top
 		return cmp.Or(cmp.Compare(b.Counts.Started, a.Counts.Started), cmp.Compare(a.Type, b.Type))
 	})
 	return p
+}
+
+// add takes in the workers.
+func (p *topPicture) add(workers []client.Worker) {
+	p.Workers = append(p.Workers, workers...)
+	slices.SortStableFunc(p.Workers, func(a, b client.Worker) int {
+		if usual := client.WorkerRunning; (a.State == usual) != (b.State == usual) {
+			return map[bool]int{true: 1, false: -1}[a.State == usual]
+		}
+		return cmp.Compare(b.Busy, a.Busy)
+	})
+}
+
+// living is how many workers there are that are not lost.
+func (p *topPicture) living() int {
+	n := 0
+	for _, w := range p.Workers {
+		if w.State != client.WorkerLost {
+			n++
+		}
+	}
+	return n
 }
 
 // addRates takes in a minute of a queue. Of the minute before the one under way counts

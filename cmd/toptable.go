@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/charmbracelet/lipgloss"
@@ -92,6 +93,26 @@ func failingGrid(groups []client.FailureGroup, now time.Time) grid {
 		g.add([]string{
 			short(clean(f.Type+": "+f.Message), 100), f.State, amount(float64(f.Count)), amount(float64(f.Dead)), ago(now, f.LastSeen), f.Fingerprint,
 		})
+	}
+	return g
+}
+
+// workerGrid is the table of the workers.
+func workerGrid(workers []client.Worker, now time.Time) grid {
+	g := grid{columns: []column{
+		{title: "WORKER", left: true},
+		{title: "STATE", width: 8, left: true, rank: 1}, {title: "BUSY", width: 9, rank: 0}, {title: "HEARD", width: 7, rank: 3}, {title: "VERSION", width: 12, left: true, rank: 4},
+		{title: "RUNS LONGEST", width: 28, left: true, rank: 2},
+	}}
+	for _, w := range workers {
+		name, longest := w.ID, ""
+		if w.Host != "" {
+			name = fmt.Sprintf("%s:%d", w.Host, w.PID)
+		}
+		if len(w.Running) > 0 {
+			longest = runs(&client.Worker{Running: w.Running[:1]}, now)
+		}
+		g.add([]string{name, w.State, busyOf(&w), agoIf(now, w.LastHeartbeat), w.Version, longest})
 	}
 	return g
 }

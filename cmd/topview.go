@@ -68,7 +68,7 @@ func (m topModel) head() []string {
 // figures words the picture in a line.
 func (p *topPicture) figures() string {
 	return fmt.Sprintf("workers %d  slots %d  active %d  in %s/s  done %s/s  failed %s/s",
-		p.Workers, p.Slots, p.Active, amount(p.Enqueued), amount(p.Finished), amount(p.Failed))
+		p.living(), p.Slots, p.Active, amount(p.Enqueued), amount(p.Finished), amount(p.Failed))
 }
 
 // banner says what people have to know or to answer; "" when there is nothing.
@@ -87,7 +87,7 @@ func (m topModel) banner() string {
 		text = m.notice
 	case m.held:
 		text = "held; space goes on"
-	case m.shown.Workers == 0:
+	case m.shown.living() == 0:
 		text = "no worker is running"
 	}
 	return style.Render(cut(clean(text), m.width))
@@ -116,6 +116,7 @@ func (m topModel) helpLines() []string {
 		"WAIT RUN half, 95 and 99 of 100 attempts waited or ran no longer",
 		"TREND    jobs that ended in each minute",
 		"FAILING  open and regressed failure groups: legwork failures show",
+		"WORKER   processes that run jobs, and their slots: legwork workers",
 		"",
 		fmt.Sprintf("Counts and times are those of the last %d minutes.", topMinutes),
 	} {
@@ -127,20 +128,26 @@ func (m topModel) helpLines() []string {
 // tables lays the tables out in so many lines. The lowest ones go when there is too
 // little room.
 func (m topModel) tables(room int) []string {
-	types, failing := typeGrid(m.shown.Types), failingGrid(m.shown.Failing, m.now())
-	wants := []int{len(m.shown.Queues), len(types.rows), len(failing.rows)}
-	for len(wants) > 1 && (wants[len(wants)-1] == 0 || room < 3*len(wants)) { // a title, a row and a line between
-		wants = wants[:len(wants)-1]
+	wants := []int{len(m.shown.Queues)}
+	var lower []topTable
+	for _, t := range []topTable{{typeGrid(m.shown.Types), typeFailed}, {failingGrid(m.shown.Failing, m.now()), -1}, {workerGrid(m.shown.Workers, m.now()), -1}} {
+		if len(t.rows) > 0 && room >= 3*(len(wants)+1) { // a title, a row and a line between
+			lower, wants = append(lower, t), append(wants, len(t.rows))
+		}
 	}
 	rows := shares(room-2*len(wants)+1, wants)
 	lines := m.queueLines(rows[0])
-	if len(rows) > 1 {
-		lines = append(append(lines, ""), m.plainLines(types, rows[1], typeFailed)...)
-	}
-	if len(rows) > 2 {
-		lines = append(append(lines, ""), m.plainLines(failing, rows[2], -1)...)
+	for n, t := range lower {
+		lines = append(append(lines, ""), m.plainLines(t.grid, rows[n+1], t.bad)...)
 	}
 	return lines
+}
+
+// topTable is a table below that of the queues, and the column of it where anything but
+// "0" is bad, or -1.
+type topTable struct {
+	grid
+	bad int
 }
 
 // shares divides rows between tables: each gets what it wants, or an even share of what

@@ -38,7 +38,8 @@ func names(m topModel) (out []string) {
 // crowded is a picture with more than any terminal has room for.
 func crowded() *topPicture {
 	times := &client.Quantiles{P50: client.Duration(1234 * time.Microsecond), P95: client.Duration(time.Second), P99: client.Duration(99 * time.Hour)}
-	p := &topPicture{At: noon(), Workers: 2, Slots: 40, Active: 3, Enqueued: 1234567, Finished: 0.004, Failed: 12}
+	started := noon().Add(-time.Hour)
+	p := &topPicture{At: noon(), Slots: 40, Active: 3, Enqueued: 1234567, Finished: 0.004, Failed: 12}
 	for n := range 40 {
 		q := topQueue{Queue: client.Queue{
 			Name: fmt.Sprintf("queue-%02d", n), Weight: n % 3, Paused: n%7 == 1, States: states((n * 7) % 40), Backlog: (n * 13) % 40,
@@ -52,6 +53,12 @@ func crowded() *topPicture {
 		p.Failing = append(p.Failing, client.FailureGroup{
 			Fingerprint: "0123456789abcdef", Type: "a.b", State: "regressed", Count: 12000, LastSeen: noon().Add(-time.Minute),
 			Message: "wide 日本語の名前 and \x1b[2J what moves the cursor\n" + strings.Repeat("long ", 40),
+		})
+	}
+	for n := range 5 {
+		p.Workers = append(p.Workers, client.Worker{
+			ID: fmt.Sprint("w", n), State: "stopping", Host: "box-\x1b[2J", PID: n, Slots: 12000, Busy: 11999, Version: "v1.2.3-with-much-more", LastHeartbeat: &started,
+			Running: []client.RunningJob{{Type: strings.Repeat("long.", 20), StartedAt: started}},
 		})
 	}
 	return p
@@ -259,6 +266,7 @@ func TestTopCommand(t *testing.T) {
 		"GET /v1/stats?by=type&from=2030-01-31T11%3A45%3A30Z&step=1m":  `{"totals":` + counts + `,"series":[{"type":"email.send","totals":` + counts + `,` + point + `}],` + now + `}`,
 		"GET /v1/queues":            `{"queues":[{"name":"mail","weight":1,"states":{"pending":2,"archived":1},"backlog":2,"arrivals":1.5,"throughput":0.5,"drain_time":null}]}`,
 		"GET /v1/failures?limit=20": `{"failures":[` + openGroup + `,` + ignoredGroup + `]}`,
+		"GET /v1/workers":           `{"workers":[` + busyWorker + `,` + lostWorker + `]}`,
 	}
 	s := newShell(t, routes(t, answers))
 	s.want(output{exitOK, strings.Join([]string{
@@ -272,6 +280,10 @@ func TestTopCommand(t *testing.T) {
 		"",
 		"FAILING                               STATE  COUNT  DEAD  LAST    FINGERPRINT",
 		"email.send: dial <addr>:  [2Jrefused  open   12     3     3m ago  0123456789abcdef",
+		"",
+		"WORKER    STATE    BUSY    HEARD   VERSION  RUNS LONGEST",
+		"w2 [2J    lost     7 held  -       -        -",
+		"box-1:42  running  3/20    2s ago  v1.2.0   pdf.render 3m (ignores its end)",
 		"",
 	}, "\n"), ""}, "top", "--once")
 	s.terminal = true
