@@ -107,7 +107,7 @@ func (e *Engine) Enqueue(ctx context.Context, r client.Enqueue, waiter string) (
 	if err := enqueueError(en, e.storeOne(ctx, en, began)); err != nil {
 		return nil, err
 	}
-	e.tally.enqueued(en.msg)
+	e.tally.enqueued(en.msg, time.Now())
 	return receipt(en), nil
 }
 
@@ -145,12 +145,13 @@ func (e *Engine) EnqueueBatch(ctx context.Context, requests []*client.Enqueue) [
 		entries, at = append(entries, en), append(at, i)
 	}
 	e.storeAll(ctx, entries, began)
+	stored := time.Now()
 	for n, en := range entries {
 		if err := enqueueError(en, en.err); err != nil {
 			results[at[n]].Err = err
 			continue
 		}
-		e.tally.enqueued(en.msg)
+		e.tally.enqueued(en.msg, stored)
 		results[at[n]].Receipt = receipt(en)
 	}
 	return results

@@ -108,14 +108,14 @@ func (h *holdings) begin(r *run, hand string, end time.Time, cancel context.Canc
 	return j
 }
 
-// finish notes that the job's handler has returned, and what it left. It reports
+// finish notes that the job's handler has returned now, and what it left. It reports
 // whether the handler had been a zombie, and whether somebody has waited for it to
 // end its job.
-func (h *holdings) finish(j *holding, out outcome) (zombie, awaited bool) {
+func (h *holdings) finish(j *holding, out outcome, now time.Time) (zombie, awaited bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	zombie, awaited = j.zombie, j.returned != nil
-	j.cancel, j.zombie, j.outcome, j.since = nil, false, out, time.Now()
+	j.cancel, j.zombie, j.outcome, j.since = nil, false, out, now
 	if awaited {
 		close(j.returned)
 		j.returned = nil

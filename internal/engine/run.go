@@ -59,8 +59,9 @@ func (w *Worker) attempt(asynqCtx context.Context, h *hand, task *asynq.Task) er
 	defer cancel(nil)
 	conclude := func(result json.RawMessage, err error) error {
 		out, err := w.conclude(ctx, r, result, err)
-		out.tallied = r.tallied()
-		zombie, awaited := w.holdings.finish(r.held, out)
+		now := time.Now()
+		out.tallied = returned(r.series, r.began, now)
+		zombie, awaited := w.holdings.finish(r.held, out, now)
 		if zombie {
 			r.log().WarnContext(ctx, "handler that ignored its context has returned", "error", err)
 		}
@@ -116,15 +117,6 @@ func (w *Worker) begin(r *run, h *hand) (context.Context, context.CancelCauseFun
 	w.marks.note(r.queue, r.held.token)
 	r.series = w.Tally.started(r.msg.Type, r.queue, now, r.held.pending)
 	return ctx, func(err error) { cancel(err); stop() }, err
-}
-
-// tallied is what the end of the run counts by, now that its handler has returned.
-func (r *run) tallied() tallied {
-	if r.series == nil {
-		return tallied{}
-	}
-	now := time.Now()
-	return tallied{series: r.series, at: now, took: now.Sub(r.began)}
 }
 
 // timeoutError is the cause with which a handler's context ends after its timeout.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"legwork/internal/store"
@@ -222,26 +221,18 @@ func (h *hub) given(l *lane, before, over chan struct{}) {
 }
 
 func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) {
-	keys := []string{
-		l.keys.Pending(), l.keys.Paused(), l.keys.Active(), l.keys.Lease(), l.keys.Tokens(), l.keys.Archived(), l.keys.Holders(),
-		l.keys.Retry(), l.keys.Completed(),
-	}
 	at := now()
-	reply, err := h.takes.Run(ctx, h.redis, keys, at.t.Add(leaseTime).Unix(), l.keys.Prefix(), n, h.holder, at.t.Unix()).Slice()
+	reply, err := h.takes.Run(ctx, h.redis, takeKeys(l.keys), at.t.Add(leaseTime).Unix(), l.keys.Prefix(), n, h.holder, at.t.Unix(), pendingStep).Slice()
 	if err != nil {
 		return nil, 0, err
 	}
-	left, token, ok := int64(0), int64(0), false
-	if len(reply) >= 2 && (len(reply)-2)%3 == 0 {
-		left, ok = reply[0].(int64)
-		token, _ = reply[1].(int64)
-	}
-	if !ok {
+	if len(reply) < 3 || len(reply)%2 == 0 {
 		return nil, 0, errors.New("the take script gave an answer of the wrong shape")
 	}
-	got := make([]taken, 0, len(reply)/3)
-	var dead []*ending
-	for i := 2; i < len(reply); i += 3 {
+	left, _ := reply[0].(int64)
+	token, _ := reply[1].(int64)
+	got := make([]taken, 0, len(reply)/2)
+	for i := 3; i < len(reply); i += 2 {
 		id, _ := reply[i].(string)
 		msg, _ := reply[i+1].(string)
 		if msg == "" {
@@ -249,28 +240,39 @@ func (h *hub) take(ctx context.Context, l *lane, n int) ([]taken, int64, error) 
 			continue
 		}
 		token++
-		since, _ := reply[i+2].(string)
-		j := &holding{id: id, queue: l.queue, token: token, raw: msg}
-		j.pending, _ = strconv.ParseInt(since, 10, 64)
-		if !store.Bears(msg, id, l.queue) {
-			dead = append(dead, &ending{holding: j, to: jobs.StateArchived, due: unixFraction(at.t), message: msg})
-			continue
-		}
-		got = append(got, taken{holding: j, at: at})
+		got = append(got, taken{holding: &holding{id: id, queue: l.queue, token: token, raw: msg}, at: at})
 	}
-	h.bury(ctx, dead)
-	return got, left, nil
+	for i, p := 0, readPendings(reply[2], len(got)); i < len(got); i++ {
+		got[i].pending = p.since(i)
+	}
+	return h.bury(ctx, got), left, nil
 }
 
-// bury makes dead letters of jobs whose messages are damaged, or are those of other
-// jobs: asynq would run them under false names. The reaper finds those with which that
-// does not succeed.
-func (h *hub) bury(ctx context.Context, dead []*ending) {
-	if len(dead) == 0 {
-		return
+// takeKeys are the keys of take.lua.
+func takeKeys(k store.Keys) []string {
+	return []string{
+		k.Pending(), k.Paused(), k.Active(), k.Lease(), k.Tokens(), k.Archived(), k.Holders(), k.Retry(), k.Completed(),
 	}
-	h.ender.write(ctx, dead)
+}
+
+// bury makes dead letters of those jobs whose messages are damaged, or are those of
+// other jobs: asynq would run them under false names. It returns the others. The reaper
+// finds those with which it does not succeed.
+func (h *hub) bury(ctx context.Context, got []taken) (sound []taken) {
+	var dead []*ending
+	sound = got[:0]
+	for _, t := range got {
+		if store.Bears(t.raw, t.id, t.queue) {
+			sound = append(sound, t)
+			continue
+		}
+		dead = append(dead, &ending{holding: t.holding, to: jobs.StateArchived, due: unixFraction(t.at.t), message: t.raw})
+	}
+	if len(dead) > 0 {
+		h.ender.write(ctx, dead)
+	}
 	for _, j := range dead {
 		h.log.Error("job cannot be read, or its message is another job's; it is a dead letter now", "job", j.id, "queue", j.queue, "error", j.err)
 	}
+	return sound
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"math/bits"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,11 +64,12 @@ type series struct {
 	slots [2]slot
 }
 
+// slot is written times first and read events first: as long as a time may be left
+// behind, so is its event, and the next harvest finds both.
 type slot struct {
-	touched atomic.Bool // set after what was counted, cleared before it is harvested
-	n       [stats.Events]atomic.Int64
-	wait    [stats.Buckets]atomic.Int64
-	run     [stats.Buckets]atomic.Int64
+	n    [stats.Events]atomic.Int64
+	wait [stats.Buckets]atomic.Int64
+	run  [stats.Buckets]atomic.Int64
 }
 
 // NewTally returns a tally for the process of that id, which is not writing yet.
@@ -80,13 +82,12 @@ func NewTally(c redis.UniversalClient, process string, log *slog.Logger) *Tally 
 	return t
 }
 
-// enqueued counts a job that was stored just now.
-func (t *Tally) enqueued(msg *store.Message) {
+// enqueued counts a job that was stored now.
+func (t *Tally) enqueued(msg *store.Message, now time.Time) {
 	if t == nil {
 		return
 	}
-	now := time.Now()
-	t.count(t.find(msg.Type, msg.Queue), happening{events: setOf(stats.Enqueued), wait: noTime, run: noTime}, now, now)
+	t.count(t.find(msg.Type, msg.Queue), happening{events: setOf(stats.Enqueued), wait: noTime, run: noTime}, stats.Minute(now), now)
 }
 
 // started counts an attempt that begins now, of a job that could have been started
@@ -101,22 +102,33 @@ func (t *Tally) started(typeName, shard string, now time.Time, since int64) *ser
 	if since > 0 {
 		h.wait = stats.Bucket(time.Duration(now.UnixNano() - since))
 	}
-	t.count(s, h, now, now)
+	t.count(s, h, stats.Minute(now), now)
 	return s
 }
 
 // tallied is what a run leaves for its end to be counted by.
 type tallied struct {
-	series *series       // nil: it does not count
-	at     time.Time     // when the handler returned
-	took   time.Duration // since its start
+	series *series // nil: it does not count
+	minute int64   // when the handler returned
+	run    int     // bucket of the time since its start
+}
+
+// returned notes that the handler of a run that began in a series has returned.
+func returned(s *series, began, now time.Time) tallied {
+	if s == nil {
+		return tallied{}
+	}
+	return tallied{series: s, minute: stats.Minute(now), run: stats.Bucket(now.Sub(began))}
 }
 
 // ended counts the end of an attempt, once it is in Redis. A job that was given back
 // has not ended.
 func (t *Tally) ended(r tallied, to jobs.State, now time.Time) {
-	if events := eventsOf(to); t != nil && r.series != nil && events != 0 {
-		t.count(r.series, happening{events: events, wait: noTime, run: stats.Bucket(r.took)}, r.at, now)
+	if t == nil || r.series == nil {
+		return
+	}
+	if events := eventsOf(to); events != 0 {
+		t.count(r.series, happening{events: events, wait: noTime, run: r.run}, r.minute, now)
 	}
 }
 
@@ -131,7 +143,7 @@ func (t *Tally) reaped(j held, to jobs.State, message []byte, now time.Time) {
 	if to == jobs.StatePending { // a retry without a delay
 		to = jobs.StateRetry
 	}
-	t.count(t.find(msg.Type, j.queue), happening{events: eventsOf(to), wait: noTime, run: noTime}, now, now)
+	t.count(t.find(msg.Type, j.queue), happening{events: eventsOf(to), wait: noTime, run: noTime}, stats.Minute(now), now)
 }
 
 // eventsOf returns what is counted when an attempt ends in the state.
@@ -184,26 +196,20 @@ func (h happening) addTo(c *stats.Counts) {
 }
 
 func (s *slot) add(h happening) {
-	for e := range stats.Events {
-		if h.events.has(e) {
-			s.n[e].Add(1)
-		}
-	}
 	if h.wait != noTime {
 		s.wait[h.wait].Add(1)
 	}
 	if h.run != noTime {
 		s.run[h.run].Add(1)
 	}
-	if !s.touched.Load() {
-		s.touched.Store(true)
+	for left := h.events; left != 0; left &= left - 1 {
+		s.n[bits.TrailingZeros8(uint8(left))].Add(1)
 	}
 }
 
-// count adds to the counts of the minute of at. That is mostly the minute of now:
-// then it takes no lock and no memory.
-func (t *Tally) count(s *series, h happening, at, now time.Time) {
-	minute := stats.Minute(at)
+// count adds to the counts of the minute. That is mostly the minute of now: then it
+// takes no lock and no memory.
+func (t *Tally) count(s *series, h happening, minute int64, now time.Time) {
 	if minute == stats.Minute(now) {
 		s.slots[minute&1].add(h)
 		return

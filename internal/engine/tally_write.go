@@ -116,7 +116,7 @@ func (t *Tally) harvest(now time.Time) {
 	defer t.mu.Unlock()
 	for name, s := range *t.series.Load() {
 		for back := range int64(len(s.slots)) {
-			if s := &s.slots[(minute-back)&1]; s.touched.Swap(false) {
+			if s := &s.slots[(minute-back)&1]; s.counted() {
 				s.moveTo(t.counts(minute-back, name))
 			}
 		}
@@ -124,6 +124,16 @@ func (t *Tally) harvest(now time.Time) {
 	for len(t.waiting) > minutesWaitingMax {
 		t.joinOldest()
 	}
+}
+
+// counted reports whether anything is to be moved.
+func (s *slot) counted() bool {
+	for e := range s.n {
+		if s.n[e].Load() != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *slot) moveTo(c *stats.Counts) {

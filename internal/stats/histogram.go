@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"math/bits"
 	"time"
 )
 
@@ -14,6 +15,8 @@ const (
 	Buckets = 160
 	// perOctave is how many buckets it takes for the bounds to double.
 	perOctave = 4
+	// quarter is 2^(1/4), the ratio of a bucket's bounds.
+	quarter = 1.189207115002721066717499970560475915
 )
 
 // ErrorMax is by what factor a quantile may be off: half a bucket, 2^(1/8). A time
@@ -28,7 +31,15 @@ func Bucket(d time.Duration) int {
 	if d <= ShortestTime {
 		return 0
 	}
-	return min(int(math.Ceil(perOctave*math.Log2(float64(d)/float64(ShortestTime)))), Buckets-1)
+	octave := bits.Len64(uint64(d-1)/uint64(ShortestTime)) - 1
+	bucket := perOctave*octave + 1
+	part := float64(d) / float64(ShortestTime<<octave) // over 1, up to 2
+	for _, bound := range [...]float64{quarter, math.Sqrt2, math.Sqrt2 * quarter} {
+		if part > bound {
+			bucket++
+		}
+	}
+	return min(bucket, Buckets-1)
 }
 
 // Middle is the time that stands for all of the bucket: the geometric middle of
