@@ -14,9 +14,8 @@ const (
 	LimitDefault = 50
 	LimitMax     = 500
 
-	lookMax   = 100_000                // jobs looked at for one page
-	lookTime  = 500 * time.Millisecond // and time taken for it
-	lookChunk = 50                     // jobs between two looks at the clock
+	lookMax  = 100_000                // jobs looked at for one page
+	lookTime = 500 * time.Millisecond // and time taken for it
 )
 
 // Jobs returns a page of jobs: by state in the order of [jobs.States], and in each state
@@ -111,7 +110,7 @@ func (p *page) take(e *entry, s *section) {
 	if p.wants(e, s.state) {
 		p.list.Jobs = append(p.list.Jobs, e.r.view())
 	}
-	if len(p.list.Jobs) == p.limit || looked.Jobs == lookMax || looked.Jobs%lookChunk == 0 && time.Now().After(p.until) {
+	if len(p.list.Jobs) == p.limit || looked.Jobs == lookMax || time.Now().After(p.until) {
 		p.full = true
 		p.list.NextCursor = s.cursor(p.filter).encode()
 		looked.Until = s.time()

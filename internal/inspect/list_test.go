@@ -152,7 +152,7 @@ func TestWrongFilters(t *testing.T) {
 	for want, all := range map[string][]client.JobFilter{
 		"/state": {{State: "x"}}, "/queue": {{Queue: "X"}}, "/type": {{Type: "X"}}, "/tag": {{Tag: "a b"}},
 		"/limit": {{Limit: -1}, {Limit: inspect.LimitMax + 1}}, "/cursor": {{Cursor: "x"}},
-		"/error":        {{Error: "/(/"}, {Error: long}, {Error: "/(a{1000}){1000}/"}},
+		"/error":        {{Error: "/(/"}, {Error: long}, {Error: "/(a{1000}){1000}/"}, {Error: "/.*a.{900}b/"}, {Error: "/" + strings.Repeat("(.{1,900}b)|", 20) + "x/"}},
 		"/q":            {{Q: "/[/"}, {Q: long}, {Q: "/(?=a)/"}},
 		"/fingerprint":  {{Fingerprint: "x"}, {Fingerprint: "0123456789ABCDEF"}, {Fingerprint: "0123456789abcdef", State: "pending"}},
 		"/since":        {{Since: &since, Until: &since}},

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,6 +20,7 @@ import (
 // Bounds of a filter.
 const (
 	filterTextMax  = 256 // bytes of a text, an expression or a path
+	filterStepsMax = 250 // instructions of an expression: some 5 ns each for every byte it looks at
 	filterPathsMax = 10  // values of the payload
 	filterDepthMax = 20  // names of a path
 )
@@ -114,16 +116,35 @@ func (c *fieldCheck) text(name, value string) *text {
 }
 
 // expression compiles a value between slashes. Go's expressions take time in proportion
-// to the text, whatever they are.
+// to the text and to their own size, which counted repetitions make large.
 func (c *fieldCheck) expression(name, value string) (re *regexp.Regexp, is bool) {
 	if len(value) < 2 || value[0] != '/' || value[len(value)-1] != '/' {
 		return nil, false
 	}
-	re, err := regexp.Compile(value[1 : len(value)-1])
-	if err != nil {
+	source := value[1 : len(value)-1]
+	steps, err := expressionSteps(source)
+	switch {
+	case err != nil:
 		c.add(name, "is no regular expression of RE2: "+strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return nil, true
+	case steps > filterStepsMax:
+		c.add(name, fmt.Sprintf("is too large an expression: %d steps, and %d are the most; repeat less in it", steps, filterStepsMax))
+		return nil, true
 	}
-	return re, true
+	return regexp.MustCompile(source), true
+}
+
+// expressionSteps is the number of instructions that an expression compiles to.
+func expressionSteps(source string) (int, error) {
+	parsed, err := syntax.Parse(source, syntax.Perl)
+	if err != nil {
+		return 0, err
+	}
+	prog, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return 0, err
+	}
+	return len(prog.Inst), nil
 }
 
 func (c *fieldCheck) payload(m *matcher) {

@@ -33,8 +33,8 @@ func isList(s jobs.State) bool { return s == jobs.StatePending || s == jobs.Stat
 func newestLast(s jobs.State) bool { return s == jobs.StateScheduled || s == jobs.StateRetry }
 
 const (
-	marksIDs  = 4       // ids that a place in a list is remembered by
-	listReach = 100_000 // entries of a list to look for them through, from each end
+	marksIDs  = 4      // ids that a place in a list is remembered by
+	listReach = 50_000 // entries of a list to look for them through, from each end
 )
 
 // mark is a place in a list or set that stays the same one while entries come and go. In a

@@ -1,9 +1,11 @@
 package inspect_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,5 +94,99 @@ func TestPagesSayHowFarTheyLooked(t *testing.T) {
 	}
 	if diff := cmp.Diff(all[9:10], []string{first.Jobs[0].ID}); diff != "" || !slices.IsSorted(all) {
 		t.Error(diff)
+	}
+}
+
+// Promise: of dead letters, and of jobs that are due, only those within since and until
+// are read at all.
+func TestTimesBoundWhatIsRead(t *testing.T) {
+	t.Parallel()
+	for _, state := range []jobs.State{jobs.StateArchived, jobs.StateRetry, jobs.StateScheduled} {
+		r := newRig(t, storetest.Redis(t))
+		r.plant(state, "j", []string{"a", "b"}, 3000)
+		at := time.Unix(1_700_000_001, 0)
+		since, until := at, at.Add(time.Second)
+		for words, want := range map[string]int{"": 997, " error=/3$/": 143} {
+			f := r.filter("state=" + string(state) + words)
+			f.Since, f.Until, f.Limit = &since, &until, 100
+			looked, got := 0, 0
+			for {
+				page, err := r.Jobs(t.Context(), f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				looked, got = looked+page.Looked.Jobs, got+len(page.Jobs)
+				if f.Cursor = page.NextCursor; f.Cursor == "" {
+					break
+				}
+			}
+			if got != want || looked != 997 {
+				t.Errorf("%s%s: %d jobs of %d looked at, want %d of 997", state, words, got, looked, want)
+			}
+		}
+	}
+}
+
+// Promise: an expression that takes long over large payloads makes pages short, not calls
+// long.
+func TestSlowExpressionsEndThePage(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Redis(t))
+	payload := []byte(`"` + strings.Repeat("a", 250<<10) + `"`)
+	for n := range 40 {
+		m := store.Message{ID: numbered("j", n), Type: "test.ok", Queue: "default", Payload: payload}
+		r.place(store.KeysOf("default"), jobs.StateArchived, m.ID, m.Encode(), float64(1000+n))
+	}
+	f := r.filter(`q="/(a?){48}a{48}b/"`)
+	page, err := r.Jobs(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if page.Looked.Complete || page.Looked.Jobs == 0 || page.Looked.Jobs == 40 || page.NextCursor == "" {
+		t.Errorf("looked at %+v", page.Looked)
+	}
+}
+
+// Promise: whatever is made of a cursor is refused as one, or goes on somewhere in the same
+// list.
+func TestForgedCursors(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Redis(t))
+	for n := range 6 {
+		r.post(client.Enqueue{Type: "test.ok", Queue: fmt.Sprint("q", n%2), ID: fmt.Sprint("p", n)})
+		r.post(client.Enqueue{Type: "test.ok", Queue: fmt.Sprint("q", n%2), Delay: hours(n + 1)})
+	}
+	for _, state := range []string{"", "pending", "scheduled"} {
+		f := client.JobFilter{State: state, Limit: 3}
+		first, err := r.Jobs(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, err := base64.RawURLEncoding.DecodeString(first.NextCursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		try := func(forged []byte) {
+			t.Helper()
+			f.Cursor = base64.RawURLEncoding.EncodeToString(forged)
+			if _, err := r.Jobs(t.Context(), f); code(err) != "" && code(err) != jobs.CodeInvalidRequest {
+				t.Errorf("%x: %v", forged, err)
+			}
+		}
+		for n := range raw {
+			if n > 0 {
+				try(raw[:n])
+			}
+			for _, b := range []byte{0, 1, 0x7f, 0x80, 0xff, raw[n] ^ 1} {
+				forged := slices.Clone(raw)
+				forged[n] = b
+				try(forged)
+			}
+		}
+		try(append(slices.Clone(raw), 0))
+		f.Cursor = first.NextCursor + "="
+		if _, err := r.Jobs(t.Context(), f); code(err) != jobs.CodeInvalidRequest {
+			t.Errorf("with more behind it: %v", err)
+		}
 	}
 }

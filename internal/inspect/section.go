@@ -15,8 +15,11 @@ import (
 	"legwork/jobs"
 )
 
-// laneChunkMin is how many entries are read at least of one of many lanes.
-const laneChunkMin = 10
+// Entries to read of all lanes at once, as a rule, and of one lane at least.
+const (
+	refsMany     = 2000
+	laneChunkMin = 10
+)
 
 // section is the jobs of one state: the lanes of all shards of its queues, merged in
 // order. In lists they go by since when they wait, the newest first; in sorted sets by
@@ -152,7 +155,7 @@ func (i *Inspector) refill(ctx context.Context, s *section, n int) error {
 	byMany := map[int][]*lane{}
 	for _, l := range s.lanes {
 		if l.many == 0 {
-			l.many = min(n, max(laneChunkMin, 2*n/len(s.lanes)))
+			l.many = min(n, max(laneChunkMin, refsMany/len(s.lanes)))
 		}
 		if !l.dry && len(l.refs) <= l.many/2 {
 			byMany[l.many] = append(byMany[l.many], l)

@@ -1,6 +1,7 @@
 package inspect_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -24,9 +25,9 @@ func (r *rig) plant(state jobs.State, prefix string, queues []string, n int) []s
 	for begin := 0; begin < n; begin += 1000 {
 		pipe := r.redis.Pipeline()
 		for k := begin; k < min(n, begin+1000); k++ {
-			ids[k] = fmt.Sprintf("%s%06d", prefix, k)
+			ids[k] = numbered(prefix, k)
 			q := queues[k%len(queues)]
-			m := store.Message{ID: ids[k], Type: "test.ok", Queue: q, Error: fmt.Sprint("error ", k%7)}
+			m := store.Message{ID: ids[k], Type: "test.ok", Queue: q, Error: fmt.Sprint("error ", k%7), Payload: fmt.Appendf(nil, `{"user":{"id":%d,"name":"somebody"},"items":["one","two"]}`, k+1000)}
 			keys := store.KeysOf(q)
 			pipe.SAdd(ctx, store.KeyQueues, q)
 			pipe.HSet(ctx, keys.Task(ids[k]), store.FieldMessage, m.Encode(), store.FieldState, string(state))
@@ -38,6 +39,8 @@ func (r *rig) plant(state jobs.State, prefix string, queues []string, n int) []s
 	}
 	return ids
 }
+
+func numbered(prefix string, n int) string { return fmt.Sprintf("%s%06d", prefix, n) }
 
 // Promise: of 12,000 failures in several queues, paged while others come and go in front
 // of, behind and at the very place of the cursor, each that stays put is listed exactly
@@ -195,5 +198,121 @@ func TestManyQueuesAreMerged(t *testing.T) {
 	slices.Sort(pending)
 	if !slices.Equal(got, pending) || longest > 8000 {
 		t.Errorf("%d pending jobs, want %d; a cursor of %d bytes", len(got), len(pending), longest)
+	}
+}
+
+// Promise: of 12,000 pending jobs in several queues, paged while workers take the oldest,
+// others are deleted and new ones come, each that stays put is listed exactly once.
+func TestPendingIsPagedExactlyOnce(t *testing.T) {
+	t.Parallel()
+	r, ctx := newRig(t, storetest.Redis(t)), context.Background()
+	queues := []string{"a", "b", "c"}
+	stay, leave := map[string]int{}, []string{}
+	for n := range 15_000 {
+		id := numbered("p", n)
+		if n < 1500 || n%5 == 0 { // the oldest are taken, some are deleted
+			leave = append(leave, id)
+		} else {
+			stay[id] = 0
+		}
+	}
+	for begin := 0; begin < 15_000; begin += 1000 {
+		pipe := r.redis.Pipeline()
+		for n := begin; n < begin+1000; n++ {
+			q := queues[n/7%3] // seven at a time have one time
+			k := store.KeysOf(q)
+			m := store.Message{ID: numbered("p", n), Type: "test.ok", Queue: q}
+			pipe.SAdd(ctx, store.KeyQueues, q)
+			pipe.HSet(ctx, k.Task(m.ID), store.FieldMessage, m.Encode(), store.FieldState, "pending", store.FieldPendingSince, 1_700_000_000_000_000_000+n/7)
+			pipe.LPush(ctx, k.Pending(), m.ID)
+		}
+		if _, err := pipe.Exec(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			k := store.KeysOf(queues[n%3])
+			pipe := r.redis.Pipeline()
+			if n < 1200 {
+				pipe.RPop(ctx, k.Pending())
+			}
+			pipe.LRem(ctx, k.Pending(), 1, leave[len(leave)-1-n%len(leave)])
+			pipe.LPush(ctx, k.Pending(), fmt.Sprint("new", n))
+			if _, err := pipe.Exec(ctx); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	f := r.filter("state=pending")
+	f.Limit = 97
+	for _, id := range r.list(f) {
+		if _, stays := stay[id]; stays {
+			stay[id]++
+		}
+	}
+	close(stop)
+	<-stopped
+	for id, n := range stay {
+		if n != 1 {
+			t.Fatalf("%s is listed %d times", id, n)
+		}
+	}
+}
+
+// Promise: a list of waiting jobs goes on where it was when every job around the end of
+// the page has left, and others were taken from its end.
+func TestPendingGoesOnWithoutItsJobs(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Redis(t))
+	r.listed("default", 1000)
+	k := store.KeysOf("default")
+	f := r.filter("state=pending")
+	f.Limit = 100
+	first, err := r.Jobs(t.Context(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range first.Jobs[90:] {
+		r.redis.LRem(t.Context(), k.Pending(), 1, j.ID)
+	}
+	r.redis.RPopCount(t.Context(), k.Pending(), 50)
+	r.redis.LPush(t.Context(), k.Pending(), "new")
+	f.Cursor = first.NextCursor
+	rest := r.list(f)
+	if len(rest) != 850 || rest[0] != numbered("p", 899) || rest[849] != numbered("p", 50) {
+		t.Errorf("%d jobs, from %s to %s", len(rest), rest[0], rest[len(rest)-1])
+	}
+}
+
+// Promise: jobs of one id in several queues, as other asynq clients make them, are listed
+// each, whatever the size of a page.
+func TestOneIDInManyQueues(t *testing.T) {
+	t.Parallel()
+	r, ctx := newRig(t, storetest.Redis(t)), t.Context()
+	for _, q := range []string{"a", "b", "b~1", "c"} {
+		k := store.KeysOf(q)
+		r.redis.SAdd(ctx, store.KeyQueues, q)
+		for n := range 9 {
+			m := store.Message{ID: fmt.Sprint(n), Type: "test.ok", Queue: q}
+			r.redis.HSet(ctx, k.Task(m.ID), store.FieldMessage, m.Encode(), store.FieldState, "archived")
+			r.redis.ZAdd(ctx, k.Archived(), redis.Z{Score: 1_700_000_000, Member: m.ID})
+		}
+	}
+	for _, limit := range []int{1, 2, 5, 500} {
+		f := r.filter("state=archived")
+		f.Limit = limit
+		got := r.list(f)
+		if len(got) != 36 || !slices.IsSortedFunc(got, func(a, b string) int { return -cmp.Compare(a, b) }) {
+			t.Errorf("limit %d: %v", limit, got)
+		}
 	}
 }

@@ -15,7 +15,10 @@ end
 local place, found, reach = 0, 0, tonumber(ARGV[3])
 if ARGV[4] then
 	place = math.max(0, size - ARGV[4])
-	for i = 5, #ARGV do
+	if place > 0 and redis.call("LINDEX", KEYS[1], place - 1) == ARGV[5] then
+		found, reach = 1, 0 -- nothing has come or gone behind it
+	end
+	for i = 5, reach > 0 and #ARGV or 0 do
 		local at = redis.call("LPOS", KEYS[1], ARGV[i], "MAXLEN", reach)
 		if not at and size > reach then
 			at = redis.call("LPOS", KEYS[1], ARGV[i], "RANK", -1, "MAXLEN", reach)
