@@ -42,7 +42,7 @@ type facts struct {
 // keyType is a key, the type that it should have, and the one that it has.
 type keyType struct{ name, want, is string }
 
-// newFacts reads what there is to know of the job. Cost: five round trips at most,
+// newFacts reads what there is to know of the job. Cost: six round trips at most,
 // whatever the queues hold.
 func (i *Inspector) newFacts(ctx context.Context, r *record) (*facts, error) {
 	f := &facts{record: r, at: time.Now().UTC()}

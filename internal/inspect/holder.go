@@ -55,6 +55,8 @@ func (f *facts) runs(p *process, run *store.Running) *client.Reason {
 		r.Remedy = "Have the handler return when its context ends; a restart of the worker ends it now."
 	case run.Cancelled:
 		r.Message += " Its context has ended, and its handler has not returned yet."
+	case f.cancel != "":
+		r.Message += " Somebody has asked for its end; its worker has not acknowledged that yet."
 	}
 	return r
 }

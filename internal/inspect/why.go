@@ -10,13 +10,13 @@ import (
 	"legwork/jobs"
 )
 
-// whyTries is how often a job that changes its state while it is looked at is looked at
-// anew.
+// whyTries is how often a job is looked at anew that changes its state meanwhile, or that
+// is not where its state says: it may have been on its way.
 const whyTries = 3
 
 // Why says why the job is not running, or that it is: the main reason, and every other
-// that holds as well. Cost: eight round trips at most, none of which grows with the
-// queue. The error is a *[jobs.Error]: not_found or unavailable.
+// that holds as well. Cost: nine round trips, none of which grows with the queue; as many
+// again when the job moves meanwhile. The error is a *[jobs.Error]: not_found or unavailable.
 func (i *Inspector) Why(ctx context.Context, id string) (*client.Why, error) {
 	var f *facts
 	for range whyTries {
@@ -30,7 +30,7 @@ func (i *Inspector) Why(ctx context.Context, id string) (*client.Why, error) {
 		if f, err = i.newFacts(ctx, r); err != nil {
 			return nil, err
 		}
-		if !f.moved {
+		if !f.moved && (f.placed || f.moving) {
 			break
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,9 +15,11 @@ import (
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/redis/go-redis/v9"
 
 	"legwork/client"
 	"legwork/internal/engine"
+	"legwork/internal/inspect"
 	"legwork/internal/store"
 	"legwork/internal/store/storetest"
 	"legwork/jobs"
@@ -86,7 +89,11 @@ func (r *rig) why(id string) *client.Why {
 	if len(w.Reasons) == 0 || w.Code != w.Reasons[0].Code || w.Message != w.Reasons[0].Message || w.ID != id || w.At.IsZero() {
 		r.t.Fatalf("why = %+v", w)
 	}
+	known, _ := reflect.TypeFor[client.Reason]().FieldByName("Code")
 	for _, reason := range w.Reasons {
+		if !slices.Contains(strings.Split(known.Tag.Get("enum"), ","), reason.Code) {
+			r.t.Errorf("the API document does not have the code %s", reason.Code)
+		}
 		if !strings.HasSuffix(reason.Message, ".") || strings.Contains(reason.Message, "%!") || strings.Contains(reason.Remedy, "%!") {
 			r.t.Errorf("%s: %q, %q", reason.Code, reason.Message, reason.Remedy)
 		}
@@ -320,7 +327,8 @@ func TestWhyWaitingJobs(t *testing.T) {
 // the middle of a long one; no command looks at more than a bounded part of it.
 func TestWhyInLongQueue(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, storetest.Redis(t))
+	inst := storetest.Redis(t)
+	r := newRig(t, inst)
 	r.employ(crew{})
 	k := store.KeysOf("work")
 	const size = 250_000
@@ -334,6 +342,10 @@ func TestWhyInLongQueue(t *testing.T) {
 		}
 	}
 	r.redis.SAdd(t.Context(), store.KeyQueues, "work")
+	counted := &commands{}
+	slow := inst.Open()
+	slow.AddHook(counted)
+	r.Inspector = inspect.New(slow, slog.New(slog.DiscardHandler))
 	for n, want := range map[int]struct {
 		ahead   int
 		atLeast bool
@@ -341,7 +353,11 @@ func TestWhyInLongQueue(t *testing.T) {
 		id := fmt.Sprintf("0198c0de-7a5b-7c3d-9e1f-%012d", n)
 		m := store.Message{ID: id, Type: "test.ok", Queue: "work"}
 		r.redis.HSet(t.Context(), k.Task(id), store.FieldMessage, m.Encode(), store.FieldState, "pending")
+		counted.trips, counted.walks = 0, nil
 		w := r.why(id)
+		if counted.trips > 9 || !slices.Equal(counted.walks, []string{"rank -1 maxlen 100000", "maxlen 100000"}) {
+			t.Errorf("%d round trips, and lists were walked by %q", counted.trips, counted.walks)
+		}
 		if want.ahead == 0 {
 			if w.Code != client.WhyReady {
 				t.Errorf("%d: %+v", n, w)
@@ -350,6 +366,38 @@ func TestWhyInLongQueue(t *testing.T) {
 		}
 		if m := w.Reasons[0]; m.Code != client.WhyBehind || *m.Ahead != want.ahead || m.AtLeast != want.atLeast {
 			t.Errorf("%d: %+v, want %+v", n, m, want)
+		}
+	}
+}
+
+// commands is a hook that counts round trips, and notes how lists are walked. It serves
+// one caller at a time.
+type commands struct {
+	trips int
+	walks []string
+}
+
+func (*commands) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *commands) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		c.note(cmd)
+		return next(ctx, cmd)
+	}
+}
+
+func (c *commands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		c.note(cmds...)
+		return next(ctx, cmds)
+	}
+}
+
+func (c *commands) note(cmds ...redis.Cmder) {
+	c.trips++
+	for _, cmd := range cmds {
+		if cmd.Name() == "lpos" {
+			c.walks = append(c.walks, strings.Trim(fmt.Sprint(cmd.Args()[3:]), "[]"))
 		}
 	}
 }

@@ -55,7 +55,7 @@ func pages(ctx context.Context, api *client.Client) ([]page, error) {
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, one)
+			all = append(all, one, whys(one))
 		}
 		all = append(all, p)
 	}
@@ -130,6 +130,15 @@ func byID(ctx context.Context, api *client.Client, state jobs.State) (page, erro
 		}
 	}
 	return p, nil
+}
+
+// whys asks why the jobs are not running.
+func whys(of page) page {
+	p := page{name: "why, " + of.name, bound: of.bound}
+	for _, path := range of.paths {
+		p.paths = append(p.paths, path+"/why")
+	}
+	return p
 }
 
 // read asks for the page n times, one after the other, and tells how long each took,
