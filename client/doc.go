@@ -26,4 +26,17 @@
 // doubled at every further try; when the answer asks for more than
 // [RetryWaitMax], or the context would end first, the problem is returned at
 // once.
+//
+// # Following a job
+//
+//	for event, err := range c.Tail(ctx, job.ID, client.TailOptions{}) {
+//		if err != nil {
+//			return err
+//		}
+//		if event.Log != nil {
+//			fmt.Println(event.Log.Message)
+//		}
+//	}
+//
+// [Client.Tail] takes a stream that broke up where it broke, without being asked to.
 package client

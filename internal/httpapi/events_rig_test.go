@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"legwork/client"
+	"legwork/internal/engine"
 	"legwork/internal/httpapi"
 	"legwork/internal/inspect"
 	"legwork/internal/store"
@@ -133,6 +134,7 @@ func (r *rig) another(change func(*httpapi.Options, *http.Server)) (base string)
 	o := r.options
 	o.Inspector = inspect.New(r.inst.Client, slog.New(slog.DiscardHandler))
 	o.Followers = inspect.NewFollowers(r.inst.Client)
+	o.Waiters = engine.NewWaiters(r.inst.Client, "another")
 	server := httptest.NewUnstartedServer(nil)
 	if change != nil {
 		change(&o, server.Config)
@@ -148,7 +150,7 @@ func (r *rig) another(change func(*httpapi.Options, *http.Server)) (base string)
 	})
 	server.Start()
 	r.t.Cleanup(func() {
-		r.waiters.Release()
+		o.Waiters.Release()
 		server.Close()
 		_ = o.Followers.Stop(context.Background())
 	})
