@@ -24,28 +24,30 @@ type Enqueue struct {
 
 // Job is a job as the API shows it.
 type Job struct {
-	ID         string            `json:"id"`
-	Type       string            `json:"type"`
-	Queue      string            `json:"queue"`
-	State      string            `json:"state" enum:"scheduled,pending,active,retry,completed,archived,aggregating"`
-	CreatedAt  time.Time         `json:"created_at"`
-	RunAt      time.Time         `json:"run_at" doc:"Earliest start that was asked for; created_at when none was"`
-	Attempt    int               `json:"attempt" doc:"Attempts started so far; 0 before the first"`
-	MaxRetries int               `json:"max_retries"`
-	Timeout    Duration          `json:"timeout"`
-	Deadline   *time.Time        `json:"deadline,omitempty"`
-	Retention  Duration          `json:"retention"`
-	Payload    json.RawMessage   `json:"payload"`
-	Result     json.RawMessage   `json:"result,omitempty"`
-	Discarded  string            `json:"discarded,omitempty" doc:"Why the handler ended the job without a result"`
-	LastError  string            `json:"last_error,omitempty"`
-	Progress   *Progress         `json:"progress,omitempty" doc:"What the handler last reported"`
-	Missing    bool              `json:"missing,omitempty" doc:"Only the id is left, in the list of its state; the job itself is gone. Only in lists"`
-	Tags       []string          `json:"tags,omitempty"`
-	Headers    map[string]string `json:"headers,omitempty"`
-	NextRunAt  *time.Time        `json:"next_run_at,omitempty" doc:"When a scheduled job or the next attempt is due"`
-	FinishedAt *time.Time        `json:"finished_at,omitempty" doc:"When the job was completed or archived"`
-	Cancel     *Cancel           `json:"cancel,omitempty" doc:"While the job runs and somebody wants it cancelled"`
+	ID          string            `json:"id"`
+	Type        string            `json:"type"`
+	Queue       string            `json:"queue"`
+	State       string            `json:"state" enum:"scheduled,pending,active,retry,completed,archived,aggregating"`
+	CreatedAt   time.Time         `json:"created_at"`
+	RunAt       time.Time         `json:"run_at" doc:"Earliest start that was asked for; created_at when none was"`
+	Attempt     int               `json:"attempt" doc:"Attempts started so far; 0 before the first"`
+	MaxRetries  int               `json:"max_retries"`
+	Timeout     Duration          `json:"timeout"`
+	Deadline    *time.Time        `json:"deadline,omitempty"`
+	Retention   Duration          `json:"retention"`
+	Payload     json.RawMessage   `json:"payload"`
+	Result      json.RawMessage   `json:"result,omitempty"`
+	Discarded   string            `json:"discarded,omitempty" doc:"Why the handler ended the job without a result"`
+	LastError   string            `json:"last_error,omitempty"`
+	Progress    *Progress         `json:"progress,omitempty" doc:"What the handler last reported"`
+	Missing     bool              `json:"missing,omitempty" doc:"Only the id is left, in the list of its state; the job itself is gone. Only in lists"`
+	Tags        []string          `json:"tags,omitempty"`
+	Headers     map[string]string `json:"headers,omitempty"`
+	NextRunAt   *time.Time        `json:"next_run_at,omitempty" doc:"When a scheduled job or the next attempt is due"`
+	FinishedAt  *time.Time        `json:"finished_at,omitempty" doc:"When the job was completed or archived"`
+	Cancel      *Cancel           `json:"cancel,omitempty" doc:"While the job runs and somebody wants it cancelled"`
+	RetriedFrom string            `json:"retried_from,omitempty" doc:"Id of the job that this one is an edited copy of"`
+	RetriedAs   string            `json:"retried_as,omitempty" doc:"Id of the edited copy of this job that runs, or ran, in its place"`
 
 	Attempts       []Attempt `json:"attempts,omitempty" doc:"Failed attempts, the oldest first: the last 50. Only where one job is asked for"`
 	FailedAttempts int       `json:"failed_attempts,omitempty" doc:"How many attempts ever failed. Only where one job is asked for"`

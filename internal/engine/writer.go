@@ -28,10 +28,11 @@ var errTaken = errors.New("the id is used by another job")
 type writer struct {
 	redis   redis.UniversalClient
 	enqueue *redis.Script
+	edited  *redis.Script
 }
 
 func newWriter(c redis.UniversalClient) *writer {
-	return &writer{redis: c, enqueue: store.Script(luaFiles, "enqueue")}
+	return &writer{redis: c, enqueue: store.Script(luaFiles, "enqueue"), edited: store.Script(luaFiles, "copy")}
 }
 
 // write stores the entries and sets err on each that was not stored. The names

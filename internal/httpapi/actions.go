@@ -2,13 +2,11 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"legwork/client"
-	"legwork/jobs"
 )
 
 type orderInput struct{ request }
@@ -79,10 +77,7 @@ func (s *server) order(ctx context.Context, in *orderInput) (*orderOutput, error
 		return nil, s.fail(ctx, err)
 	}
 	var what client.ActionRequest
-	if err := decode(body, &what); err != nil {
-		if e, ok := errors.AsType[*jobs.Error](err); ok && e.Code == jobs.CodeInvalidRequest {
-			e.Message = "the action has wrong fields"
-		}
+	if err := decodeAs(body, &what, "the action has wrong fields"); err != nil {
 		return nil, s.fail(ctx, err)
 	}
 	ctx, cancel := s.bounded(ctx)

@@ -116,6 +116,8 @@ func appendJob(b []byte, j *client.Job) []byte {
 	if j.Cancel != nil {
 		b = appendValue(append(b, `,"cancel":`...), j.Cancel)
 	}
+	b = appendStringField(b, `,"retried_from":`, j.RetriedFrom)
+	b = appendStringField(b, `,"retried_as":`, j.RetriedAs)
 	if len(j.Attempts) > 0 {
 		b = appendValue(append(b, `,"attempts":`...), j.Attempts)
 	}

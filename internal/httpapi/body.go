@@ -53,21 +53,26 @@ func readBody(q request, limit int64, allowed ...string) (body []byte, mediaType
 	return nil, "", &jobs.Error{Code: jobs.CodeInvalidJSON, Message: "the body ended early", Err: err}
 }
 
-// readOptional decodes the body, which may be missing, into what it is for, and
-// reports whether there was one. Wrong fields are told below the message.
-func readOptional(q request, limit int64, into any, message string) (given bool, err error) {
+// readOptional decodes the body, unless it is missing, into what it is for. Wrong fields
+// are told below the message.
+func readOptional(q request, limit int64, into any, message string) error {
 	if q.raw.ContentLength == 0 {
-		return false, nil
+		return nil
 	}
 	body, _, err := readBody(q, limit, typeJSON)
 	if err != nil {
-		return true, err
+		return err
 	}
-	err = decode(body, into)
+	return decodeAs(body, into, message)
+}
+
+// decodeAs is [decode] with another message above the fields that are wrong.
+func decodeAs(raw []byte, into any, message string) error {
+	err := decode(raw, into)
 	if e, ok := errors.AsType[*jobs.Error](err); ok && e.Code == jobs.CodeInvalidRequest {
 		e.Message = message
 	}
-	return true, err
+	return err
 }
 
 // readAll needs no guard for a body whose length was declared: the server reads

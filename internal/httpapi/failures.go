@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -102,10 +101,7 @@ func (s *server) ignoreFailure(ctx context.Context, in *ignoreInput) (*failureOu
 		return nil, s.fail(ctx, err)
 	}
 	var how client.Ignore
-	if err := decode(body, &how); err != nil {
-		if e, ok := errors.AsType[*jobs.Error](err); ok && e.Code == jobs.CodeInvalidRequest {
-			e.Message = "the group cannot be ignored so"
-		}
+	if err := decodeAs(body, &how, "the group cannot be ignored so"); err != nil {
 		return nil, s.fail(ctx, err)
 	}
 	return s.onFailure(ctx, in.Fingerprint, func(ctx context.Context) (*client.FailureGroup, error) {
@@ -115,7 +111,7 @@ func (s *server) ignoreFailure(ctx context.Context, in *ignoreInput) (*failureOu
 
 func (s *server) retryFailure(ctx context.Context, in *retryFailureInput) (*orderOutput, error) {
 	var how client.FailureRetry
-	if _, err := readOptional(in.request, s.BodyLimit, &how, "the group cannot be retried so"); err != nil {
+	if err := readOptional(in.request, s.BodyLimit, &how, "the group cannot be retried so"); err != nil {
 		return nil, s.fail(ctx, err)
 	}
 	var action *client.Action

@@ -47,12 +47,12 @@ func (s *server) registerJobs(api huma.API) {
 		name, summary string
 		act           func(context.Context, string) (*client.Job, error)
 	}{
-		{"retry", "Run a job now; a dead letter or a completed job starts with fresh attempts", s.Inspector.Retry},
 		{"archive", "Make a waiting job a dead letter", s.Inspector.Archive},
 	} {
 		huma.Register(api, s.jobOperation(a.name+"-job", http.MethodPost, "/"+a.name, a.summary), s.onJob(a.act))
 	}
 	s.registerCancel(api)
+	s.registerEdit(api)
 	huma.Register(api, s.jobOperation("delete-job", http.MethodDelete, "", "Delete a job that is not running"),
 		func(ctx context.Context, in *jobInput) (*struct{}, error) {
 			ctx, cancel := s.bounded(ctx)

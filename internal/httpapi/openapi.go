@@ -21,7 +21,7 @@ func describeProblems(doc *huma.OpenAPI) {
 	schemas := doc.Components.Schemas
 	schema := schemas.Schema(reflect.TypeFor[client.Problem](), true, "")
 	for _, path := range doc.Paths {
-		for _, op := range []*huma.Operation{path.Get, path.Post, path.Delete} {
+		for _, op := range []*huma.Operation{path.Get, path.Post, path.Patch, path.Delete} {
 			if op == nil {
 				continue
 			}

@@ -214,7 +214,7 @@ func TestOpenAPIListsEveryCall(t *testing.T) {
 		"get /v1/actions", "get /v1/actions/{id}",
 		"get /v1/failures", "get /v1/failures/{fingerprint}", "get /v1/jobs", "get /v1/jobs/export", "get /v1/jobs/{id}", "get /v1/jobs/{id}/events", "get /v1/jobs/{id}/logs", "get /v1/jobs/{id}/why", "get /v1/queues", "get /v1/queues/{name}",
 		"get /v1/stats", "get /v1/types", "get /v1/types/{type}", "get /v1/workers", "get /v1/workers/{id}",
-		"post /v1/actions", "post /v1/actions/{id}/abort",
+		"patch /v1/jobs/{id}", "post /v1/actions", "post /v1/actions/{id}/abort",
 		"post /v1/failures/{fingerprint}/ignore", "post /v1/failures/{fingerprint}/reopen", "post /v1/failures/{fingerprint}/resolve", "post /v1/failures/{fingerprint}/retry", "post /v1/jobs", "post /v1/jobs/batch", "post /v1/jobs/import", "post /v1/jobs/{id}/archive", "post /v1/jobs/{id}/cancel",
 		"post /v1/jobs/{id}/retry", "post /v1/queues/{name}/pause", "post /v1/queues/{name}/resume",
 		"post /v1/workers/{id}/quiet", "post /v1/workers/{id}/resume",

@@ -23,16 +23,29 @@ const (
 // Retry makes a job pending now, whatever it was waiting for. A dead letter or a
 // completed job starts again with fresh attempts. The error is a *[jobs.Error]:
 // not_found, unavailable, or conflict when the job is pending or running.
+// A job that was retried as an edited copy is left to that, as long as the copy exists.
 func (i *Inspector) Retry(ctx context.Context, id string) (*client.Job, error) {
+	return i.retry(ctx, id, false)
+}
+
+// RetryFirst is [Inspector.Retry], and puts the job first in line.
+func (i *Inspector) RetryFirst(ctx context.Context, id string) (*client.Job, error) {
+	return i.retry(ctx, id, true)
+}
+
+func (i *Inspector) retry(ctx context.Context, id string, front bool) (*client.Job, error) {
 	return i.act(ctx, id, func(r *record) (plan, error) {
 		switch r.state {
 		case jobs.StateScheduled, jobs.StateRetry:
 		case jobs.StateArchived, jobs.StateCompleted:
+			if err := i.superseded(ctx, r); err != nil {
+				return plan{}, err
+			}
 			r.msg.Retried, r.msg.CompletedAt = 0, 0
 		default:
 			return plan{}, conflict(r, "it runs by itself")
 		}
-		return plan{to: jobs.StatePending}, nil
+		return plan{to: jobs.StatePending, front: front}, nil
 	})
 }
 
@@ -102,6 +115,7 @@ func (i *Inspector) Delete(ctx context.Context, id string) error {
 type plan struct {
 	to     jobs.State
 	cancel bool // tell the worker that runs it
+	front  bool // first in line
 }
 
 // act reads the job, lets decide change its message and choose what to do, and
@@ -132,7 +146,7 @@ func (i *Inspector) act(ctx context.Context, id string, decide func(*record) (pl
 			}
 			continue
 		}
-		moved, err := i.move(ctx, r, todo.to)
+		moved, err := i.move(ctx, r, todo)
 		if err != nil {
 			return nil, wrap("move the job", err)
 		}
@@ -144,13 +158,16 @@ func (i *Inspector) act(ctx context.Context, id string, decide func(*record) (pl
 	return nil, busy()
 }
 
-func (i *Inspector) move(ctx context.Context, r *record, to jobs.State) (bool, error) {
-	k := store.KeysOf(r.queue)
+func (i *Inspector) move(ctx context.Context, r *record, todo plan) (bool, error) {
+	k, to, side := store.KeysOf(r.queue), todo.to, "LPUSH"
+	if todo.front {
+		side = "RPUSH"
+	}
 	now := time.Now()
 	keys := []string{k.Task(r.id), k.State(string(r.state)), k.State(string(to))}
 	n, err := i.transition.Run(ctx, i.redis, keys,
 		r.id, string(r.state), r.raw, string(to), r.msg.Encode(), now.Unix(), now.UnixNano(),
-		r.queue, store.ChannelWake, k.Prefix(), r.msg.Type).Int()
+		r.queue, store.ChannelWake, k.Prefix(), r.msg.Type, r.as, side).Int()
 	return n == 1, err
 }
 
@@ -158,7 +175,7 @@ func (i *Inspector) move(ctx context.Context, r *record, to jobs.State) (bool, e
 // again would show what became of it since, which may be nothing at all.
 func (r *record) moveTo(to jobs.State) {
 	r.state, r.unstarted = to, to == jobs.StateArchived
-	r.result, r.discarded, r.finished, r.due = "", "", 0, 0
+	r.result, r.discarded, r.as, r.finished, r.due = "", "", "", 0, 0
 }
 
 // signal asks the worker that runs the job to cancel it, and reports whether the

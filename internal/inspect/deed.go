@@ -42,7 +42,6 @@ type sight struct {
 	target
 	r      *record // nil when there is no body
 	action string  // last action that moved it
-	copied bool    // it was retried as an edited copy
 }
 
 // decide returns what the action does with the job, or why it skips it.
@@ -85,7 +84,7 @@ func (o *order) change(s *sight, d *deed, now time.Time) (skip string) {
 		if r.state == jobs.StatePending {
 			return skipPending
 		}
-		if r.state == jobs.StateArchived && s.copied {
+		if r.as != "" {
 			return skipEdited
 		}
 		d.to = string(jobs.StatePending)
@@ -102,6 +101,9 @@ func (o *order) change(s *sight, d *deed, now time.Time) (skip string) {
 			r.msg.Error = textArchived
 		}
 	case client.ActionReschedule:
+		if r.as != "" {
+			return skipEdited
+		}
 		d.to, d.score = string(jobs.StateScheduled), unixText(o.due)
 		if r.state == jobs.StateRetry {
 			d.to = string(jobs.StateRetry)

@@ -22,6 +22,8 @@ type Inspector struct {
 	rates      *rates
 	transition *redis.Script
 	remove     *redis.Script
+	claimCopy  *redis.Script
+	amend      *redis.Script
 	mark       *redis.Script
 	restore    *redis.Script
 	shed       *redis.Script
@@ -37,6 +39,7 @@ func New(c redis.UniversalClient, log *slog.Logger) *Inspector {
 	return &Inspector{
 		redis: c, log: log, rates: &rates{},
 		transition: store.Script(luaFiles, "transition"), remove: store.Script(luaFiles, "delete"), mark: store.Script(luaFiles, "mark"),
+		claimCopy: store.Script(luaFiles, "claim"), amend: store.Script(luaFiles, "amend"),
 		restore: store.Script(luaFiles, "import"), shed: store.Script(luaFiles, "drop"), settleGroup: store.Script(luaFiles, "settle"),
 		wish: store.Script(luaFiles, "wish"), readSet: store.Script(luaFiles, "readset"), readList: store.Script(luaFiles, "readlist"),
 	}

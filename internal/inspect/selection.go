@@ -182,7 +182,7 @@ func (a *Actions) sights(ctx context.Context, shard string, targets []target) ([
 	k := store.KeysOf(shard)
 	pipe := a.redis.Pipeline()
 	reads := make([]*redis.SliceCmd, len(targets))
-	fields := append(recordFields(), store.FieldAction, store.FieldRetriedAs)
+	fields := append(recordFields(), store.FieldAction)
 	for n, t := range targets {
 		reads[n] = pipe.HMGet(ctx, k.Task(t.id), fields...)
 	}
@@ -197,8 +197,7 @@ func (a *Actions) sights(ctx context.Context, shard string, targets []target) ([
 				rec.due = targets[n].score
 				out[n].r = rec
 			}
-			out[n].action, _ = values[len(values)-2].(string)
-			out[n].copied = values[len(values)-1] != nil
+			out[n].action, _ = values[len(values)-1].(string)
 		case !store.WrongType(err):
 			return nil, wrap("read the jobs", err)
 		}

@@ -28,6 +28,7 @@ type record struct {
 	since     int64   // Unix nanoseconds since when it is or was pending, 0 when unknown
 	due       float64 // score in the set of its state, 0 when unknown
 	ghost     string  // why there is no job behind the id, or ""
+	from, as  string  // lineage as stored: id of the job that it is an edited copy of; its own copy, see store.ParseCopy
 	index     string  // what it stands under in the indexes: state, fingerprint and type
 }
 
@@ -36,13 +37,14 @@ func recordFields() []string {
 	return []string{
 		store.FieldMessage, store.FieldState, store.FieldResult, store.FieldDiscarded,
 		store.FieldFinished, store.FieldUnstarted, store.FieldPendingSince, store.FieldProgress, store.FieldCancel, store.FieldIndex,
+		store.FieldRetriedFrom, store.FieldRetriedAs,
 	}
 }
 
 // newRecord reads an HMGET of [recordFields]; ok is false when there is no such job.
 func newRecord(queue, id string, values []any) (r *record, ok bool) {
 	text := func(i int) string { s, _ := values[i].(string); return s }
-	r = &record{id: id, queue: queue, raw: text(0), state: jobs.State(text(1)), result: text(2), discarded: text(3), unstarted: text(5) != "", index: text(9)}
+	r = &record{id: id, queue: queue, raw: text(0), state: jobs.State(text(1)), result: text(2), discarded: text(3), unstarted: text(5) != "", index: text(9), from: text(10), as: text(11)}
 	if r.raw == "" || r.state == "" {
 		return nil, false
 	}
@@ -109,6 +111,7 @@ func (r *record) show(meta store.Meta, payload json.RawMessage) client.Job {
 		Payload: payload, Discarded: r.discarded, LastError: r.msg.Error, Progress: viewProgress(r.progress),
 		Tags: meta.Tags, Headers: r.msg.UserHeaders(),
 		NextRunAt: r.nextRun(), FinishedAt: r.finishedAt(), Cancel: r.cancelView(),
+		RetriedFrom: r.from, RetriedAs: store.ParseCopy(r.as).ID,
 	}
 	if at := moment(meta.CreatedAt(r.id)); at != nil {
 		j.CreatedAt = *at

@@ -42,7 +42,7 @@ const (
 	FieldFailPrefix   = "lw_fail:"      // then a number below AttemptsMax, the count modulo it: one recorded [Attempt]
 	FieldIndex        = "lw_index"      // what lua/index.lua has put the job under: "<state> <fingerprint> <type>"
 	FieldRetriedFrom  = "lw_from"       // id of the job that this one is an edited copy of
-	FieldRetriedAs    = "lw_as"         // id of the edited copy of this job
+	FieldRetriedAs    = "lw_as"         // the edited copy of this job, see [Copy]
 	FieldLogRuns      = "lw_logs"       // the last runs that have a log, see [LogRun]
 	FieldLogPrefix    = "lw_log:"       // then a run's number and a chunk's: lines of the job's own log, see [LogLine]
 	FieldAction       = "lw_action"     // id of the last action that moved the job
@@ -157,6 +157,10 @@ func (k Keys) Moving() string { return k.prefix + "lw_moving" }
 // Adopted is the HASH of the ids that have come into the queue by one step of a move,
 // to what became of them.
 func (k Keys) Adopted(claim string) string { return k.prefix + "lw_adopted:" + claim }
+
+// Copied is a STRING that says of the id of an edited copy that the copy was stored in
+// the queue, whatever has become of it; it expires.
+func (k Keys) Copied(id string) string { return k.prefix + "lw_copied:" + id }
 
 // Prefix is what every key of the queue begins with.
 func (k Keys) Prefix() string { return k.prefix }

@@ -57,7 +57,7 @@ end
 
 local function step(id, from, to, old, msg, score, kind, side)
 	local key = prefix .. "t:" .. id
-	local job = redis.pcall("HMGET", key, "state", "msg", "unique_key", "lw_action")
+	local job = redis.pcall("HMGET", key, "state", "msg", "unique_key", "lw_action", "lw_as")
 	if job.err then
 		return 0
 	end
@@ -67,6 +67,9 @@ local function step(id, from, to, old, msg, score, kind, side)
 	local ghost = not job[1] and to == "delete"
 	if not ghost and (job[1] ~= from or to ~= "delete" and job[2] ~= old) then
 		return 0
+	end
+	if job[5] and to ~= "delete" and to ~= "move" then
+		return 0 -- somebody has just retried an edited copy of it
 	end
 	if to == "signal" then
 		redis.call("HDEL", key, "lw_cancel")
