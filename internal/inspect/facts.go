@@ -86,10 +86,14 @@ type factReads struct {
 // ask queues the commands for one round trip.
 func (f *facts) ask(ctx context.Context, c redis.UniversalClient) *factReads {
 	k, r := store.KeysOf(f.queue), &factReads{pipe: c.Pipeline()}
-	for _, t := range []keyType{
+	needed := []keyType{
 		{k.Pending(), "list", ""}, {k.Active(), "list", ""}, {k.Holders(), "hash", ""}, {k.Lease(), "zset", ""}, {k.Tokens(), "string", ""},
-		{k.Archived(), "zset", ""}, {k.Retry(), "zset", ""}, {k.Completed(), "zset", ""}, {k.Scheduled(), "zset", ""},
-	} {
+		{k.Archived(), "zset", ""}, {k.Retry(), "zset", ""}, {k.Completed(), "zset", ""},
+	}
+	if f.state == jobs.StateScheduled {
+		needed = append(needed, keyType{k.Scheduled(), "zset", ""})
+	}
+	for _, t := range needed {
 		f.types = append(f.types, t)
 		r.types = append(r.types, r.pipe.Type(ctx, t.name))
 	}

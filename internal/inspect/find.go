@@ -30,10 +30,18 @@ func (i *Inspector) show(ctx context.Context, r *record) (*client.Job, error) {
 	return &j, nil
 }
 
-// find looks for the job in every shard of every queue, in one round trip, and in a second one
-// reads when it is due. The id may be one that only another asynq client would
-// choose.
+// find looks for the job, and reads when it is due.
 func (i *Inspector) find(ctx context.Context, id string) (*record, error) {
+	r, err := i.locate(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return r, i.addDue(ctx, r)
+}
+
+// locate looks for the job in every shard of every queue, in one round trip. The id may
+// be one that only another asynq client would choose.
+func (i *Inspector) locate(ctx context.Context, id string) (*record, error) {
 	if id == "" {
 		return nil, notFound()
 	}
@@ -55,7 +63,7 @@ func (i *Inspector) find(ctx context.Context, id string) (*record, error) {
 			return nil, wrap("read the job", err)
 		}
 		if r, ok := newRecord(shards[n], id, values); ok {
-			return r, i.addDue(ctx, r)
+			return r, nil
 		}
 	}
 	return nil, notFound()

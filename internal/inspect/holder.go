@@ -47,7 +47,7 @@ func (f *facts) held() *client.Reason {
 // runs words what the worker tells of its run of the job.
 func (f *facts) runs(p *process, run *store.Running) *client.Reason {
 	since, until := moment(time.UnixMilli(run.Started)), moment(time.UnixMilli(run.End))
-	r := reason(client.WhyRunning, "It runs on worker %s%s, attempt %d.", p.called(), clause(" since ", since), run.Attempt)
+	r := reason(client.WhyRunning, "It runs on worker %s%s, attempt %d.", p.called(), clause(", since ", since), run.Attempt)
 	r.Workers, r.Attempt, r.Since, r.Until = []string{f.holder}, run.Attempt, since, until
 	switch {
 	case run.Zombie:

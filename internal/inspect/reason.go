@@ -125,7 +125,7 @@ func (f *facts) isPaused() *client.Reason {
 		return nil
 	}
 	queue := store.QueueOf(f.queue)
-	r := reason(client.WhyQueuePaused, "Queue %s is paused%s.", queue, clause(" since ", f.paused))
+	r := reason(client.WhyQueuePaused, "Queue %s is paused%s.", queue, clause(", since ", f.paused))
 	r.Remedy = "Resume it: legwork queues resume " + queue
 	if !f.paused.IsZero() {
 		r.Since = f.paused
@@ -144,7 +144,10 @@ func (f *facts) unserved() *client.Reason {
 	case len(takers) == 0:
 		r := reason(client.WhyWorkersQuiet, "Every worker that serves queue %s is quiet or stopping, and takes no jobs.", queue)
 		r.Workers = names(all)
-		r.Remedy = "Resume one, or start another: legwork workers resume ID"
+		r.Remedy = "Start another one: legwork serve --roles worker"
+		if at := slices.IndexFunc(all, func(s server) bool { return s.state() == client.WorkerQuiet }); at >= 0 {
+			r.Remedy = "Resume one, or start another: legwork workers resume " + all[at].ID
+		}
 		return r
 	}
 	if f.msg == nil || slices.ContainsFunc(takers, func(s server) bool { return s.has(f.msg.Type) }) {

@@ -15,12 +15,12 @@ import (
 const whyTries = 3
 
 // Why says why the job is not running, or that it is: the main reason, and every other
-// that holds as well. Cost: nine round trips, none of which grows with the queue; as many
+// that holds as well. Cost: eight round trips, none of which grows with the queue; as many
 // again when the job moves meanwhile. The error is a *[jobs.Error]: not_found or unavailable.
 func (i *Inspector) Why(ctx context.Context, id string) (*client.Why, error) {
 	var f *facts
 	for range whyTries {
-		r, err := i.find(ctx, id)
+		r, err := i.locate(ctx, id)
 		if jobs.CodeOf(err) == jobs.CodeNotFound || store.WrongType(err) {
 			return i.whyNoJob(ctx, id)
 		}
@@ -85,9 +85,9 @@ func hold(all ...*client.Reason) []client.Reason {
 func (f *facts) ended() *client.Reason {
 	since := f.finishedAtOf()
 	if f.state == jobs.StateCompleted {
-		r := reason(client.WhyEndCompleted, "It has run, and is done%s.", clause(" since ", since))
+		r := reason(client.WhyEndCompleted, "It has run, and was done%s.", clause(" at ", since))
 		if f.discarded != "" {
-			r = reason(client.WhyEndCompleted, "Its handler has discarded it%s: %s.", clause(" at ", since), f.discarded)
+			r = reason(client.WhyEndCompleted, "Its handler has discarded it%s: %s.", clause(" at ", since), lastError(f.discarded))
 		}
 		r.Since = since
 		return r
@@ -97,7 +97,7 @@ func (f *facts) ended() *client.Reason {
 		r.Code = client.WhyEndArchived
 		return r
 	}
-	r := reason(client.WhyEndArchived, "It is a dead letter%s: %s.", clause(" since ", since), lastError(f.msg.Error))
+	r := reason(client.WhyEndArchived, "It is a dead letter%s: %s.", clause(", since ", since), lastError(f.msg.Error))
 	r.Remedy = "Put right what it died of, and retry it: legwork jobs retry " + f.id
 	r.Since, r.Attempt, r.Error = since, f.attempt(), f.msg.Error
 	return r
@@ -163,7 +163,7 @@ func (f *facts) wrongTypes() *client.Reason {
 		return nil
 	}
 	t := f.types[at]
-	r := reason(client.WhyWrongType, "The key %s in Redis is a %s and not a %s: somebody has put something else there, and workers take no jobs from queue %s.", t.name, t.is, t.want, store.QueueOf(f.queue))
+	r := reason(client.WhyWrongType, "The key %s in Redis is a %s and not a %s: somebody has put something else there, and jobs of queue %s wait.", t.name, t.is, t.want, store.QueueOf(f.queue))
 	r.Key = t.name
 	r.Remedy = "See what it is, and rename or delete the key."
 	return r

@@ -163,7 +163,13 @@ func TestWhyWaitingJobs(t *testing.T) {
 			r.employ(crew{state: store.WorkerQuiet})
 			r.employ(crew{id: "w2", state: store.WorkerStopping})
 			return r.post(waiting(client.Enqueue{}))
-		}, "workers_quiet", func(r client.Reason) bool { return len(r.Workers) == 2 && strings.Contains(r.Remedy, "workers resume") }},
+		}, "workers_quiet", func(r client.Reason) bool {
+			return len(r.Workers) == 2 && strings.Contains(r.Remedy, "workers resume w1")
+		}},
+		"all stopping": {func(r *rig) string {
+			r.employ(crew{state: store.WorkerStopping})
+			return r.post(waiting(client.Enqueue{}))
+		}, "workers_quiet", func(r client.Reason) bool { return strings.Contains(r.Remedy, "legwork serve") }},
 		"one quiet": {func(r *rig) string {
 			r.employ(crew{state: store.WorkerQuiet})
 			r.employ(crew{id: "w2"})
@@ -271,6 +277,18 @@ func TestWhyWaitingJobs(t *testing.T) {
 			r.set("SET " + k.Lease() + " x")
 			return id
 		}, "wrong_type", func(r client.Reason) bool { return r.Key == k.Lease() }},
+		"a key of another type that it does not need": {func(r *rig) string {
+			r.employ(crew{})
+			id := r.post(waiting(client.Enqueue{}))
+			r.set("SET " + k.Scheduled() + " x")
+			return id
+		}, "ready", nil},
+		"its own set of another type": {func(r *rig) string {
+			r.employ(crew{})
+			id := r.post(waiting(client.Enqueue{Delay: hours(1)}))
+			r.set("SET " + k.Scheduled() + " x")
+			return id
+		}, "wrong_type", func(r client.Reason) bool { return r.Key == k.Scheduled() }},
 		"its own list of another type": {func(r *rig) string {
 			r.employ(crew{})
 			id := r.post(waiting(client.Enqueue{}))
@@ -355,7 +373,7 @@ func TestWhyInLongQueue(t *testing.T) {
 		r.redis.HSet(t.Context(), k.Task(id), store.FieldMessage, m.Encode(), store.FieldState, "pending")
 		counted.trips, counted.walks = 0, nil
 		w := r.why(id)
-		if counted.trips > 9 || !slices.Equal(counted.walks, []string{"rank -1 maxlen 100000", "maxlen 100000"}) {
+		if counted.trips > 8 || !slices.Equal(counted.walks, []string{"rank -1 maxlen 100000", "maxlen 100000"}) {
 			t.Errorf("%d round trips, and lists were walked by %q", counted.trips, counted.walks)
 		}
 		if want.ahead == 0 {
