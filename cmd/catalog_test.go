@@ -3,11 +3,16 @@ package cmd
 import (
 	"strings"
 	"testing"
+
+	"github.com/charmbracelet/lipgloss"
 )
 
 const queuesJSON = `{"queues":[
-	{"name":"default","paused":false,"weight":1,"states":{"pending":3,"active":1},"oldest_pending_age":"2m5s"},
-	{"name":"mail","paused":true,"weight":0,"states":{"archived":12},"oldest_pending_age":"0s"}]}`
+	{"name":"default","paused":false,"weight":1,"states":{"pending":3,"active":1,"retry":4},"oldest_pending_age":"2m5s",
+		"backlog":5,"throughput":0.0001,"arrivals":120.5,"drain_time":null,"drain_reason":"it grows"},
+	{"name":"mail","paused":true,"weight":0,"states":{"archived":12},"oldest_pending_age":"0s","backlog":0,"drain_time":"0s"},
+	{"name":"pdf","paused":false,"weight":0,"states":{"completed":1000000},"oldest_pending_age":"0s",
+		"backlog":250000,"throughput":12,"arrivals":0,"drain_time":"3h2m"}]}`
 
 const typeJSON = `{"name":"email.send","summary":"Sends one mail","version":"abc","queue":"mail","max_retries":15,"timeout":"5m0s",
 	"retention":"24h0m0s","backoff":{"initial":"1s","max":"10m0s","factor":2,"jitter":0.2},"workers":2,
@@ -18,9 +23,10 @@ func TestQueuesList(t *testing.T) {
 	t.Parallel()
 	s := newShell(t, routes(t, map[string]string{"GET /v1/queues": queuesJSON}))
 	s.want(output{exitOK, strings.Join([]string{
-		"NAME     STATUS   WEIGHT  ACTIVE  PENDING  SCHEDULED  RETRY  ARCHIVED  COMPLETED  OLDEST PENDING",
-		"default  running  1       1       3        0          0      0         0          2m",
-		"mail     paused   0       0       0        0          0      12        0          -",
+		"NAME     STATUS    WEIGHT  ACTIVE  PENDING  SCHEDULED  RETRY  ARCHIVED  COMPLETED  OLDEST  BACKLOG  IN/MIN  OUT/MIN  DRAIN",
+		"default  running   1       1       3        0          4      0         0          2m      5        7230    <0.01    never",
+		"mail     paused    0       0       0        0          0      12        0          -       0        0       0        -",
+		"pdf      unserved  0       0       0        0          0      0         1000000    -       250000   0       720      3h",
 		"",
 	}, "\n"), ""}, "queues", "list")
 	if got := s.run("queues", "list", "--json"); !strings.HasPrefix(got.out, `{"queues":[{"name":"default",`) {
@@ -29,6 +35,31 @@ func TestQueuesList(t *testing.T) {
 	empty := newShell(t, routes(t, map[string]string{"GET /v1/queues": `{"queues":[]}`}))
 	empty.want(output{exitOK, "", "no queues yet; the first job makes one\n"}, "queues", "list")
 	empty.want(output{exitOK, `{"queues":[]}` + "\n", "no queues yet; the first job makes one\n"}, "queues", "list", "--json")
+}
+
+// Promise: on a terminal of 80 columns or more no row of the queues is wider, and what
+// waits, for how long, and when it will be done is always there.
+func TestQueuesFitTheTerminal(t *testing.T) {
+	t.Parallel()
+	s := newShell(t, routes(t, map[string]string{"GET /v1/queues": queuesJSON}))
+	s.terminal, s.env["NO_COLOR"] = true, "1"
+	for _, width := range []int{80, 90, 100, 120, 200} {
+		s.width = width
+		got := s.run("queues", "list")
+		for line := range strings.Lines(got.out) {
+			if n := lipgloss.Width(strings.TrimSuffix(line, "\n")); n > width {
+				t.Errorf("on %d columns: %d in %q", width, n, line)
+			}
+		}
+		for _, must := range []string{"STATUS", "RETRY", "ARCHIVED", "OLDEST", "BACKLOG", "IN/MIN", "OUT/MIN", "DRAIN", "unserved", "never", "250000"} {
+			if !strings.Contains(got.out, must) {
+				t.Errorf("on %d columns %s is missing:\n%s", width, must, got.out)
+			}
+		}
+		if strings.Contains(got.out, "COMPLETED") != (width >= 124) {
+			t.Errorf("%d columns:\n%s", width, got.out)
+		}
+	}
 }
 
 // Promise: pause and resume report every queue, and refuse to guess.

@@ -26,7 +26,14 @@ func newQueuesList(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List queues and what waits in them",
-		Args:  wants(0, 0, "no arguments"),
+		Long: `List queues and what waits in them.
+
+BACKLOG counts the jobs that could start now, OLDEST is for how long the next one has
+been waiting. IN/MIN and OUT/MIN are the jobs per minute that came and that ended, over
+the last five minutes; DRAIN is when the backlog will be worked off if both go on as in
+the last minute.
+On a narrow terminal some columns are left out; --json has all.`,
+		Args: wants(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
 			api, err := s.connect()
 			if err != nil {
@@ -47,24 +54,51 @@ func newQueuesList(s *session) *cobra.Command {
 	}
 }
 
+// queueTable is for people: on a narrow terminal it leaves out what the backlog and the
+// status say roughly.
 func (s *session) queueTable(list []client.Queue) *table {
 	t := &table{header: []string{"NAME", "STATUS", "WEIGHT"}, state: 1, colour: s.env.colour()}
 	for _, state := range jobs.States() {
 		t.header = append(t.header, strings.ToUpper(string(state)))
 	}
-	t.header = append(t.header, "OLDEST PENDING")
+	t.header = append(t.header, "OLDEST", "BACKLOG", "IN/MIN", "OUT/MIN", "DRAIN")
 	for _, q := range list {
-		row := []string{q.Name, status(&q), strconv.Itoa(q.Weight)}
+		row := []string{q.Name, served(&q), strconv.Itoa(q.Weight)}
 		for _, state := range jobs.States() {
 			row = append(row, strconv.Itoa(q.States[string(state)]))
 		}
-		oldest := ""
-		if q.OldestPendingAge > 0 {
-			oldest = span(time.Duration(q.OldestPendingAge))
-		}
-		t.add(append(row, oldest)...)
+		t.add(append(row, oldest(&q), strconv.Itoa(q.Backlog), amount(60*q.Arrivals), amount(60*q.Throughput), drain(&q))...)
 	}
+	t.fit(s.env.columns(), len("DRAIN"), "COMPLETED", "PENDING", "WEIGHT", "SCHEDULED", "ACTIVE")
 	return t
+}
+
+// oldest is the age of the job next in line, or "".
+func oldest(q *client.Queue) string {
+	if q.OldestPendingAge <= 0 {
+		return ""
+	}
+	return span(time.Duration(q.OldestPendingAge))
+}
+
+// drain is when the backlog will be worked off: "" when there is none, "never" when it
+// does not shrink.
+func drain(q *client.Queue) string {
+	switch {
+	case q.Backlog == 0:
+		return ""
+	case q.DrainTime == nil:
+		return "never"
+	}
+	return span(time.Duration(*q.DrainTime))
+}
+
+// served is the status of a queue, or that no worker serves it.
+func served(q *client.Queue) string {
+	if !q.Paused && q.Weight == 0 {
+		return "unserved"
+	}
+	return status(q)
 }
 
 func status(q *client.Queue) string {

@@ -103,7 +103,7 @@ func shade(state string) string {
 		return "36"
 	case "scheduled":
 		return "35"
-	case "retry", "paused", "quiet", "stopping":
+	case "retry", "paused", "quiet", "stopping", "unserved":
 		return "33"
 	case "completed", "running", "resolved":
 		return "32"

@@ -28,19 +28,9 @@ func queueGrid(queues []topQueue) grid {
 	columns = append(columns, quantileColumns("RUN", 7)...)
 	g := grid{columns: append(columns, column{title: "TREND", width: topMinutes, left: true, rank: 8})}
 	for _, q := range queues {
-		age, drain := "", "never"
-		if q.OldestPendingAge > 0 {
-			age = span(time.Duration(q.OldestPendingAge))
-		}
-		switch {
-		case q.Backlog == 0:
-			drain = ""
-		case q.DrainTime != nil:
-			drain = span(time.Duration(*q.DrainTime))
-		}
 		count := func(state string) string { return amount(float64(q.States[state])) }
 		row := []string{
-			queueName(q), amount(float64(q.Backlog)), age, amount(q.Arrivals), amount(q.Throughput), drain,
+			queueName(q), amount(float64(q.Backlog)), oldest(&q.Queue), amount(q.Arrivals), amount(q.Throughput), drain(&q.Queue),
 			count("active"), count("retry"), count("archived"),
 		}
 		row = append(append(row, quantiles(q.Counts.Wait)...), quantiles(q.Counts.Run)...)
