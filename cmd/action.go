@@ -37,7 +37,7 @@ func actions() []action {
 func newJobsActions(s *session) []*cobra.Command {
 	var all []*cobra.Command
 	for _, a := range actions() {
-		b := &bulk{request: client.ActionRequest{Action: a.verb}}
+		b, g := &bulk{request: client.ActionRequest{Action: a.verb}}, &change{}
 		c := &cobra.Command{
 			Use:   a.verb + " (ID... | --filter FILTER)",
 			Short: a.short,
@@ -53,9 +53,16 @@ out (see legwork actions): it goes on when this command ends.`,
   legwork jobs %[1]s --filter 'state=%[2]s type=email.send' --rate 50/s --dry-run`, a.verb, a.example),
 			RunE: func(c *cobra.Command, args []string) error {
 				if b.many(c) {
+					if g.given(c) {
+						return usagef("an edit is for one job: give one ID in place of --filter")
+					}
 					return s.order(c, b, args)
 				}
-				for _, name := range []string{"rate", "dry-run", "detach", "front"} {
+				if g.given(c) || b.request.Front {
+					g.front = b.request.Front
+					return s.retryEdited(c, g, args)
+				}
+				for _, name := range []string{"rate", "dry-run", "detach"} {
 					if c.Flags().Changed(name) {
 						return usagef("--%s goes with --filter", name)
 					}
@@ -68,7 +75,16 @@ out (see legwork actions): it goes on when this command ends.`,
 		}
 		b.flags(c)
 		if a.verb == client.ActionRetry {
-			c.Flags().BoolVar(&b.request.Front, "front", false, "with --filter: the jobs run next, not last")
+			c.Long += `
+
+With --payload, --to, --run-at, --delay or --max-retries an edited copy of one dead
+letter or completed job runs in its place, under a new ID. Repeating the command makes
+no second copy.`
+			c.Example += "\n  legwork jobs retry 0198c0de-9a3b-7c55-8f3e-6f1f7c1b2a3d --payload '{\"to\":\"ada@example.com\"}' --front"
+			g.flags(c, "edit: ")
+			c.Flags().StringVar(&g.to, "to", "", "edit: another `queue`")
+			suggest(c, "to", s.completeQueues())
+			c.Flags().BoolVar(&b.request.Front, "front", false, "with --filter, or for one ID: run next, not last")
 		}
 		all = append(all, c)
 	}

@@ -57,9 +57,11 @@ func (s *shell) runContext(ctx context.Context, args ...string) output {
 	var out, err bytes.Buffer
 	code := execute(ctx, &environment{
 		args: args, stdin: s.stdin, stdout: &out, stderr: &err, now: noon,
-		getenv:     func(name string) string { return s.env[name] },
-		width:      func() int { return s.width },
-		isTerminal: func(stream any) bool { return s.terminal && (stream == any(&out) || stream == any(&err)) },
+		getenv: func(name string) string { return s.env[name] },
+		width:  func() int { return s.width },
+		isTerminal: func(stream any) bool {
+			return s.terminal && (stream == any(&out) || stream == any(&err) || stream == any(s.stdin))
+		},
 	}, s.extra...)
 	hide := strings.NewReplacer(s.api.URL, "URL", strings.TrimPrefix(s.api.URL, "http://"), "ADDRESS")
 	return output{exitCode(code), hide.Replace(out.String()), hide.Replace(err.String())}

@@ -39,6 +39,8 @@ func (s *session) showJob(w io.Writer, j *client.Job) error {
 		{"tags", clean(strings.Join(j.Tags, ", "))},
 		{"headers", clean(strings.Join(headers, ", "))},
 		{"discarded", clean(j.Discarded)},
+		{"copy of", clean(j.RetriedFrom)},
+		{"retried as", clean(j.RetriedAs)},
 		{"cancel", clean(s.cancelWords(j.Cancel))},
 	}
 	var out strings.Builder
