@@ -161,7 +161,7 @@ func TestPathsAndMethods(t *testing.T) {
 		a.check(t, refusal{404, client.CodeNotFound, nil, "no such path"})
 	}
 	for _, c := range []struct{ method, path, allow string }{
-		{"PUT", "/v1/jobs", "GET"}, {"DELETE", "/v1/queues", "GET"}, {"PATCH", "/v1/jobs/" + marker, "GET"},
+		{"PUT", "/v1/jobs", "GET"}, {"DELETE", "/v1/queues", "GET"}, {"PUT", "/v1/jobs/" + marker, "GET"},
 		{"GET", "/v1/jobs/" + marker + "/retry", "POST"}, {"POST", "/healthz", "GET"}, {"POST", "/openapi.json", "GET"}, {"POST", "/docs", "GET"}, {"TRACE", "/v1/types", "GET"},
 	} {
 		a := r.send(c.method, c.path, "")
