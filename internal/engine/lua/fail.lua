@@ -11,6 +11,7 @@
 -- fingerprint and the record may be "".
 -- Uses index.lua.
 -- Uses attempt.lua.
+-- Uses unlock.lua.
 -- A job whose own key, or a counter whose key, is of another type does not keep the
 -- others from ending.
 -- Returns one number per job, in order: 1 ended, 0 not active any more, or held by
@@ -36,10 +37,7 @@ for i = 4, #ARGV, 9 do
 		redis.pcall("HSET", key, "msg", ARGV[i + 4], "state", to)
 		note(key, ARGV[i + 8])
 		index(ARGV[3], id, key, to, ARGV[i + 3], ARGV[i + 6], ARGV[i + 7])
-		local lock = ARGV[i + 5]
-		if lock ~= "" and redis.pcall("GET", lock) == id then
-			redis.call("DEL", lock)
-		end
+		unlock(ARGV[3], ARGV[i + 5], id)
 	end
 end
 if ended > 0 then

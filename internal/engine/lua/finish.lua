@@ -1,5 +1,6 @@
 -- Ends active jobs of one queue well: deletes them, or keeps them for their
 -- retention with their results.
+-- Uses unlock.lua.
 -- KEYS: 1 active list, 2 lease set, 3 completed set, 4 processed counter of the
 --       day, 5 processed counter, 6 holders (HASH of active id to "process token")
 -- ARGV: 1 end of the day's counter (Unix s), 2 finished (Unix ms), 3 this process,
@@ -86,10 +87,11 @@ end
 if #kept > 0 then
 	redis.call("ZADD", KEYS[3], unpack(kept))
 end
+local base = string.sub(prefix, 1, -3) -- without "t:"
 for a = arg, #ARGV, 2 do
 	local i = tonumber(ARGV[a])
-	if out[i] == 1 and redis.pcall("GET", ARGV[a + 1]) == ARGV[6 + i] then
-		redis.call("DEL", ARGV[a + 1])
+	if out[i] == 1 then
+		unlock(base, ARGV[a + 1], ARGV[6 + i])
 	end
 end
 if redis.pcall("INCRBY", KEYS[4], count) == count then

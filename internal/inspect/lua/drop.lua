@@ -1,5 +1,6 @@
 -- Deletes dead letters of one queue that are still as the caller has read them.
 -- Uses index.lua.
+-- Uses unlock.lua.
 -- KEYS: 1 archived set
 -- ARGV: 1 what the queue's keys begin with; then for each letter: id, message, number
 --       of failures recorded; both "" when the job has none
@@ -15,9 +16,7 @@ for i = 2, #ARGV, 3 do
 	if not job.err and (job[1] or "archived") == "archived" and (job[2] or "") == ARGV[i + 1] and (job[3] or "") == ARGV[i + 2]
 		and redis.call("ZREM", KEYS[1], id) == 1 then
 		unindex(ARGV[1], id, key)
-		if job[4] and job[4] ~= "" and redis.pcall("GET", job[4]) == id then
-			redis.call("DEL", job[4])
-		end
+		unlock(ARGV[1], job[4], id)
 		if redis.call("DEL", key) == 0 and redis.pcall("ZREM", ARGV[1] .. nameless, id) == 1 and redis.pcall("EXISTS", ARGV[1] .. nameless) == 0 then
 			redis.pcall("SREM", ARGV[1] .. "lw_indexes", "archived:t:")
 		end
