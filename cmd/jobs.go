@@ -33,7 +33,9 @@ func newJobsList(s *session) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List jobs",
-		Long: `List jobs, one page of them or with --all every one.
+		Long: `List jobs, one page of them or with --all every one: state by state, and in each
+the jobs of all queues together, the newest first. Scheduled jobs and those that
+wait for a retry come by when they are due, the next first.
 
 With --json a page is printed as the API sends it, and --all prints one job per
 line (NDJSON).`,

@@ -25,7 +25,7 @@ type cursor struct {
 	score     float64 // in sets: of the last job looked at, with its id and shard
 	id, shard string
 
-	since  int64 // in lists: since when the last job looked at waits
+	since  int64 // in lists: since when the last job looked at waits; the places' times are written as what they differ by
 	places []lanePlace
 }
 
@@ -35,8 +35,8 @@ type lanePlace struct {
 	mark  *mark
 }
 
-// marksMany is how many lists may be remembered by several ids each, so that a cursor
-// stays short: one more list is about 40 bytes of it.
+// marksMany is how many lists may be remembered by several jobs each, so that a cursor
+// stays short: one more list is about 45 bytes of it.
 const marksMany = 16
 
 // cursorForm is the first byte of every cursor, so that those of other versions are told.
@@ -49,7 +49,7 @@ func (s *section) cursor(f client.JobFilter) *cursor {
 		c.score, c.id, c.shard = s.last.score, s.last.id, s.last.lane.shard
 		return c
 	}
-	c.since = s.since
+	c.since = s.last.since
 	for _, l := range s.lanes {
 		if l.seen != nil {
 			c.places = append(c.places, lanePlace{l.shard, l.seen})
@@ -67,7 +67,6 @@ func (s *section) resume(c *cursor) {
 		}
 		return
 	}
-	s.since = c.since
 	for _, p := range c.places {
 		for _, l := range s.lanes {
 			if l.shard == p.shard {
@@ -95,16 +94,18 @@ func (c *cursor) encode() string {
 	out = binary.AppendVarint(out, c.since)
 	out = binary.AppendUvarint(out, uint64(len(c.places)))
 	for _, p := range c.places {
-		ids := p.mark.ids
-		if p.mark.tail == 0 {
-			ids = nil
-		} else if len(c.places) > marksMany {
-			ids = ids[:min(len(ids), 1)]
-		}
 		out = binary.AppendUvarint(appendText(out, p.shard), uint64(p.mark.tail))
-		out = binary.AppendUvarint(out, uint64(len(ids)))
-		for _, id := range ids {
-			out = appendText(out, id)
+		if p.mark.tail == 0 {
+			continue // the place is the end of the list
+		}
+		seen := p.mark.seen
+		if len(c.places) > marksMany {
+			seen = seen[:min(len(seen), 1)]
+		}
+		out = binary.AppendVarint(out, p.mark.since-c.since)
+		out = binary.AppendUvarint(out, uint64(len(seen)))
+		for _, j := range seen {
+			out = binary.AppendVarint(appendText(out, j.id), j.stamp-p.mark.since)
 		}
 	}
 	return base64.RawURLEncoding.EncodeToString(out)
@@ -152,14 +153,24 @@ func readCursor(raw []byte) (*cursor, bool) {
 	}
 	c.since = in.signed()
 	for n := in.count(); n > 0 && !in.bad; n-- {
-		p := lanePlace{shard: in.text(), mark: &mark{tail: int64(in.number()), since: c.since}}
-		for ids := in.count(); ids > 0 && !in.bad; ids-- {
-			p.mark.ids = append(p.mark.ids, in.text())
-		}
-		in.bad = in.bad || p.mark.tail < 0 || len(p.mark.ids) > marksIDs
-		c.places = append(c.places, p)
+		c.places = append(c.places, lanePlace{shard: in.text(), mark: in.mark(c.since)})
 	}
 	return c, in.ended()
+}
+
+// mark reads a place in a list.
+func (r *cursorReader) mark(since int64) *mark {
+	m := &mark{tail: int64(r.number()), since: math.MaxInt64}
+	if m.tail == 0 {
+		return m
+	}
+	m.since = since + r.signed()
+	seen := r.count()
+	r.bad = r.bad || m.tail < 0 || seen > seenMax
+	for ; seen > 0 && !r.bad; seen-- {
+		m.seen = append(m.seen, waypoint{id: r.text(), stamp: m.since + r.signed()})
+	}
+	return m
 }
 
 // cursorReader takes what encode wrote off the front. Once something was bad, all is.

@@ -17,7 +17,8 @@ type ref struct {
 	id    string
 	score float64 // in a sorted set
 
-	since int64 // in a list: Unix nanoseconds since when the job waits; math.MaxInt64 when it does not say
+	since int64 // in a list: Unix nanoseconds since when the job waits; math.MaxInt64 when nothing tells
+	stamp int64 // in a list: the same, but 0 when the job itself does not say
 	ahead int64 // in a list: entries before it
 	tail  int64 // in a list: entries behind it
 	gone  bool  // in a list: there was no job behind the id
@@ -33,13 +34,13 @@ func isList(s jobs.State) bool { return s == jobs.StatePending || s == jobs.Stat
 func newestLast(s jobs.State) bool { return s == jobs.StateScheduled || s == jobs.StateRetry }
 
 const (
-	marksIDs  = 4      // ids that a place in a list is remembered by
+	seenMax   = 4      // jobs that a place in a list is remembered by
 	listReach = 50_000 // entries of a list to look for them through, from each end
 )
 
 // mark is a place in a list or set that stays the same one while entries come and go. In a
 // set it is told by score and id, whether they are there or not. In a list it is
-// behind the first of the ids that is still there. When none of them is, it is where
+// behind the first of the jobs seen that has stayed. When none of them has, it is where
 // there are as many entries behind it as there were, and those that follow and are newer
 // than since have been looked at: a list grows at its head and is used up from its tail.
 type mark struct {
@@ -47,9 +48,16 @@ type mark struct {
 	id     string // in a set; "" is before every id
 	before bool   // in a set: the place is before the id, not behind it
 
-	ids   []string // in a list: those before the place, the last one first
+	seen  []waypoint // in a list: those before the place, the last one first
 	tail  int64
 	since int64
+}
+
+// waypoint is a job that was in a list, and since when it waited, 0 when it did not say: if
+// it waits since another time, it has left and come back.
+type waypoint struct {
+	id    string
+	stamp int64
 }
 
 // read reads up to n entries of each lane, behind what it has read, in one round trip. A
@@ -89,11 +97,11 @@ func (i *Inspector) read(ctx context.Context, s *section, lanes []*lane, n int) 
 // args are those of readlist.lua or readset.lua.
 func (s *section) args(l *lane, n int) []any {
 	if isList(s.state) {
-		args := []any{n, store.KeysOf(l.shard).TaskPrefix(), listReach}
+		args := []any{n, store.KeysOf(l.shard).TaskPrefix(), string(s.state), listReach}
 		if l.from != nil {
-			args = append(args, l.from.tail)
-			for _, id := range l.from.ids {
-				args = append(args, id)
+			args = append(args, l.from.tail, stampText(l.from.since))
+			for _, j := range l.from.seen {
+				args = append(args, j.id, stampText(j.stamp))
 			}
 		}
 		return args
@@ -103,6 +111,14 @@ func (s *section) args(l *lane, n int) []any {
 		args = append(args, scoreText(l.from.score), l.from.id, flag(l.from.before))
 	}
 	return args
+}
+
+// stampText is a time in nanoseconds; "" when it is unknown.
+func stampText(at int64) string {
+	if at == 0 || at == math.MaxInt64 {
+		return ""
+	}
+	return strconv.FormatInt(at, 10)
 }
 
 func flag(on bool) string {
@@ -149,7 +165,7 @@ func (l *lane) addList(values []any, n int) error {
 		text, _ := entries[k+1].(string)
 		r.gone = text == "gone"
 		if at, err := strconv.ParseInt(text, 10, 64); err == nil && at > 0 {
-			r.since = at
+			r.since, r.stamp = at, at
 		} else if at := (store.Meta{}).CreatedAt(r.id); !at.IsZero() {
 			r.since = at.UnixNano()
 		}
@@ -167,9 +183,9 @@ func (m *mark) behind(r ref) *mark {
 	if r.again {
 		return &mark{tail: r.tail, since: m.since}
 	}
-	next := &mark{ids: []string{r.id}, tail: r.tail, since: r.since}
+	next := &mark{seen: []waypoint{{r.id, r.stamp}}, tail: r.tail, since: r.since}
 	if m != nil {
-		next.ids = append(next.ids, m.ids[:min(len(m.ids), marksIDs-1)]...)
+		next.seen = append(next.seen, m.seen[:min(len(m.seen), seenMax-1)]...)
 	}
 	return next
 }

@@ -31,8 +31,7 @@ type section struct {
 
 	strict bool // what cannot be read is an error
 
-	last  *entry // looked at
-	since int64  // in lists: that of the last entry looked at
+	last *entry // looked at
 }
 
 // lane is the part of a section that one shard holds.
@@ -73,7 +72,7 @@ func newSection(m *matcher, state jobs.State, shards []string) *section {
 	if m.filter.Until != nil {
 		until = seconds(*m.filter.Until)
 	}
-	s := &section{state: state, end: since, since: math.MaxInt64}
+	s := &section{state: state, end: since}
 	start := until
 	switch {
 	case newestLast(state):
@@ -104,9 +103,6 @@ func (s *section) look(e *entry) {
 	s.last = e
 	if isList(s.state) {
 		e.lane.seen = e.lane.seen.behind(e.ref)
-		if !e.again {
-			s.since = e.since
-		}
 	}
 }
 

@@ -1,48 +1,73 @@
 -- Reads entries of a list of jobs from a place on, all in one moment: behind the first of
--- some ids that is found; else where as many entries are left as once were behind them.
+-- some ids that has not left the list since; else where as many entries are left as once
+-- were behind them, and from there back over those that are older than the first id was:
+-- what was put at the tail meanwhile makes the place appear later than it is.
 -- KEYS: 1 list
--- ARGV: 1 most entries to read, 2 what the keys of its jobs begin with, 3 most entries to
---       look for ids through from each end; or with a place also: 4 entries that were
---       behind the first id, 5.. ids, those next to the place first
+-- ARGV: 1 most entries to read, 2 what the keys of its jobs begin with, 3 their state, 4 most
+--       entries to look for ids through from each end; or with a place also: 5 entries that
+--       were behind the first id, 6 since when that one is pending (Unix ns), or "", then
+--       ids, those next to the place first, each with its pending_since or ""
 -- Returns the length of the list, the index of the first entry read, 1 if the place was
--- found by an id or 0, then of each entry its id and since when it is pending (Unix ns):
--- "" when the job does not say, "gone" when there is no job.
+-- found by an id or 0, then of each entry its id and pending_since: "" when the job does
+-- not say, "gone" when there is no job.
 -- Cost: O(entries + what is looked through).
 local size = redis.pcall("LLEN", KEYS[1])
 if type(size) == "table" then
 	return size
 end
-local place, found, reach = 0, 0, tonumber(ARGV[3])
-if ARGV[4] then
-	place = math.max(0, size - ARGV[4])
-	if place > 0 and redis.call("LINDEX", KEYS[1], place - 1) == ARGV[5] then
-		found, reach = 1, 0 -- nothing has come or gone behind it
+local function since(id)
+	local at = redis.pcall("HGET", ARGV[2] .. id, "pending_since")
+	return type(at) == "string" and at or ""
+end
+local function older(index) -- times have 19 digits, more than a number of Lua's
+	local at, than = since(redis.call("LINDEX", KEYS[1], index)), ARGV[6]
+	return at ~= "" and (#at < #than or #at == #than and at < than)
+end
+local function stayed(id, at)
+	local job = redis.pcall("HMGET", ARGV[2] .. id, "state", "pending_since")
+	if job.err or not job[1] then
+		return at == "" -- there was no job behind the id
 	end
-	for i = 5, reach > 0 and #ARGV or 0 do
-		local at = redis.call("LPOS", KEYS[1], ARGV[i], "MAXLEN", reach)
-		if not at and size > reach then
-			at = redis.call("LPOS", KEYS[1], ARGV[i], "RANK", -1, "MAXLEN", reach)
+	return job[1] == ARGV[3] and (at == "" or job[2] == at)
+end
+local place, found, reach = 0, 0, tonumber(ARGV[4])
+if ARGV[5] then
+	place = math.max(0, size - ARGV[5])
+	for i = 7, #ARGV, 2 do
+		local id, at = ARGV[i], false
+		if not stayed(id, ARGV[i + 1]) then
+			at = false
+		elseif i == 7 and place > 0 and redis.call("LINDEX", KEYS[1], place - 1) == id then
+			at = place - 1 -- nothing has come or gone behind it
+		else
+			at = redis.call("LPOS", KEYS[1], id, "MAXLEN", reach)
+			if not at and size > reach then
+				at = redis.call("LPOS", KEYS[1], id, "RANK", -1, "MAXLEN", reach)
+			end
+			reach = reach - size
 		end
 		if at then
 			place, found = at + 1, 1
+		end
+		if at or reach <= 0 then
 			break
 		end
-		reach = reach - size
-		if reach <= 0 then
-			break
+	end
+	local step = found == 0 and ARGV[6] ~= "" and 1 or 0
+	while step >= 1 do
+		if place >= step and place < size + step and older(place - step) then
+			place, step = place - step, step * 2
+		else
+			step = math.floor(step / 2)
 		end
 	end
 end
 local out = {size, place, found}
 for _, id in ipairs(redis.call("LRANGE", KEYS[1], place, place + ARGV[1] - 1)) do
-	local key = ARGV[2] .. id
-	local since = redis.pcall("HGET", key, "pending_since")
-	if type(since) ~= "string" then
-		since = ""
-		if redis.call("EXISTS", key) == 0 then
-			since = "gone"
-		end
+	local at = since(id)
+	if at == "" and redis.call("EXISTS", ARGV[2] .. id) == 0 then
+		at = "gone"
 	end
-	out[#out + 1], out[#out + 2] = id, since
+	out[#out + 1], out[#out + 2] = id, at
 end
 return out
