@@ -3,9 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"os"
 	"runtime"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 	"legwork/internal/engine"
 	"legwork/internal/inspect"
 	"legwork/internal/store"
-	"legwork/internal/store/embedded"
 	"legwork/jobs"
 )
 
@@ -35,8 +32,7 @@ const (
 type Engine struct {
 	about     string
 	redis     redis.UniversalClient
-	private   *embedded.Server // nil with a Redis of the caller's
-	dir       string           // of private
+	private   *Private // nil with a Redis of the caller's
 	queueName string
 	leftover  bool // the queue is to be removed from a Redis of the caller's
 	tally     *engine.Tally
@@ -75,10 +71,7 @@ func OpenEngine(ctx context.Context, redisURL string, log *slog.Logger) (e *Engi
 }
 
 func (e *Engine) startRedis(ctx context.Context, log *slog.Logger) (url string, err error) {
-	if e.dir, err = os.MkdirTemp("", "legwork-bench-"); err != nil {
-		return "", fmt.Errorf("make a directory for the private redis: %w", err)
-	}
-	if e.private, err = embedded.Start(ctx, embedded.Options{Dir: e.dir, Log: log}); err != nil {
+	if e.private, err = StartPrivate(ctx, log); err != nil {
 		return "", err
 	}
 	e.about = "Legwork's engine on a private Redis: " + e.private.Kind()
@@ -131,12 +124,7 @@ func (e *Engine) Close() error {
 		}
 		errs = append(errs, e.redis.Close())
 	}
-	if e.private != nil {
-		errs = append(errs, e.private.Stop(ctx))
-	}
-	if e.dir != "" {
-		errs = append(errs, os.RemoveAll(e.dir))
-	}
+	errs = append(errs, e.private.Close(ctx))
 	return errors.Join(errs...)
 }
 

@@ -3,7 +3,6 @@ package engine_test
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -95,21 +94,12 @@ func cpuOf(b *testing.B, inst storetest.Instance) []time.Duration {
 		if err != nil {
 			b.Fatal(err)
 		}
-		info, err := c.Info(context.Background(), "cpu").Result()
+		used, err := store.ReadCPU(context.Background(), c)
 		if err != nil {
 			b.Fatal(err)
 		}
 		_ = c.Close()
-		used := 0.0
-		for _, field := range []string{"used_cpu_sys:", "used_cpu_user:"} {
-			_, rest, _ := strings.Cut(info, field)
-			var seconds float64
-			if _, err := fmt.Sscanf(rest, "%f", &seconds); err != nil {
-				b.Fatal(err)
-			}
-			used += seconds
-		}
-		out = append(out, time.Duration(used*float64(time.Second)))
+		out = append(out, used)
 	}
 	return out
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -35,6 +36,23 @@ func ReadInfo(ctx context.Context, c redis.Cmdable, section string) (Info, error
 func (i Info) Int(field string) (int64, bool) {
 	n, err := strconv.ParseInt(i[field], 10, 64)
 	return n, err == nil
+}
+
+// ReadCPU returns the CPU time that one server has used so far, its children aside.
+func ReadCPU(ctx context.Context, c redis.Cmdable) (time.Duration, error) {
+	info, err := ReadInfo(ctx, c, "cpu")
+	if err != nil {
+		return 0, err
+	}
+	var sum time.Duration
+	for _, field := range []string{"used_cpu_sys", "used_cpu_user"} {
+		used, err := time.ParseDuration(info[field] + "s")
+		if err != nil {
+			return 0, fmt.Errorf("redis says it used %s=%q: %w", field, info[field], err)
+		}
+		sum += used
+	}
+	return sum, nil
 }
 
 // Memory is what a server uses of what it may use.

@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"time"
 
+	"legwork/internal/bench"
 	"legwork/internal/store"
-	"legwork/internal/store/embedded"
 )
 
 const (
@@ -24,9 +23,8 @@ type database struct {
 	about   string
 	url     string
 	probe   *probe
-	private *embedded.Server // nil with a Redis of the caller's
-	dir     string           // of private
-	used    bool             // something of the run's may be in it
+	private *bench.Private // nil with a Redis of the caller's
+	used    bool           // something of the run's may be in it
 }
 
 // openDatabase starts a private redis-server, with an append-only file synced
@@ -55,10 +53,7 @@ func openDatabase(ctx context.Context, o Options) (d *database, err error) {
 }
 
 func (d *database) start(ctx context.Context, o Options) (err error) {
-	if d.dir, err = os.MkdirTemp("", "legwork-bench-"); err != nil {
-		return fmt.Errorf("make a directory for the private redis: %w", err)
-	}
-	if d.private, err = embedded.Start(ctx, embedded.Options{Dir: d.dir, Log: o.Log}); err != nil {
+	if d.private, err = bench.StartPrivate(ctx, o.Log); err != nil {
 		return err
 	}
 	if !d.private.Durable() {
@@ -126,11 +121,11 @@ func (d *database) awaitRewrite(ctx context.Context) error {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		info, err := d.probe.redis.Info(ctx, "persistence").Result()
+		info, err := store.ReadInfo(ctx, d.probe.redis, "persistence")
 		if err != nil {
 			return fmt.Errorf("wait for the append-only file: %w", err)
 		}
-		if infoField(info, "aof_rewrite_in_progress") == "0" && infoField(info, "aof_rewrite_scheduled") == "0" {
+		if info["aof_rewrite_in_progress"] == "0" && info["aof_rewrite_scheduled"] == "0" {
 			return nil
 		}
 		select {
@@ -152,11 +147,6 @@ func (d *database) close(ctx context.Context) error {
 		}
 		errs = append(errs, d.probe.close())
 	}
-	if d.private != nil {
-		errs = append(errs, d.private.Stop(ctx))
-	}
-	if d.dir != "" {
-		errs = append(errs, os.RemoveAll(d.dir))
-	}
+	errs = append(errs, d.private.Close(ctx))
 	return errors.Join(errs...)
 }

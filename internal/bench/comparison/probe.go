@@ -3,8 +3,6 @@ package comparison
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -37,33 +35,6 @@ func openProbe(url string) (*probe, error) {
 }
 
 func (p *probe) close() error { return p.redis.Close() }
-
-// cpu is the CPU time that Redis has used so far, its children aside.
-func (p *probe) cpu(ctx context.Context) (time.Duration, error) {
-	info, err := p.redis.Info(ctx, "cpu").Result()
-	if err != nil {
-		return 0, fmt.Errorf("ask redis for its cpu time: %w", err)
-	}
-	var total float64
-	for _, name := range []string{"used_cpu_sys", "used_cpu_user"} {
-		v, err := strconv.ParseFloat(infoField(info, name), 64)
-		if err != nil {
-			return 0, fmt.Errorf("ask redis for its cpu time: %w", err)
-		}
-		total += v
-	}
-	return time.Duration(total * float64(time.Second)), nil
-}
-
-// infoField returns a field of an answer to INFO, or "".
-func infoField(info, name string) string {
-	for line := range strings.Lines(info) {
-		if v, ok := strings.CutPrefix(line, name+":"); ok {
-			return strings.TrimSpace(v)
-		}
-	}
-	return ""
-}
 
 // awaitEmpty returns once no job of the queue is pending or active.
 func (p *probe) awaitEmpty(ctx context.Context) error {

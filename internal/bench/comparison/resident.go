@@ -15,11 +15,21 @@ func resident() (now, peak float64, err error) {
 		return 0, 0, fmt.Errorf("read how much memory this process uses, which Linux tells: %w", err)
 	}
 	for name, to := range map[string]*float64{"VmRSS": &now, "VmHWM": &peak} {
-		kib, err := strconv.ParseFloat(strings.TrimSuffix(infoField(string(text), name), " kB"), 64)
+		kib, err := strconv.ParseFloat(strings.TrimSuffix(statusField(string(text), name), " kB"), 64)
 		if err != nil {
 			return 0, 0, fmt.Errorf("read %s of this process: %w", name, err)
 		}
 		*to = kib * 1024 / 1e6
 	}
 	return now, peak, nil
+}
+
+// statusField returns a field of the text, or "".
+func statusField(text, name string) string {
+	for line := range strings.Lines(text) {
+		if v, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.TrimSpace(v)
+		}
+	}
+	return ""
 }

@@ -3,6 +3,8 @@ package comparison
 import (
 	"context"
 	"time"
+
+	"legwork/internal/store"
 )
 
 // usage is CPU time used so far.
@@ -11,7 +13,7 @@ type usage struct {
 }
 
 func (h half) usage(ctx context.Context) (u usage, err error) {
-	if u.redis, err = h.redis.cpu(ctx); err != nil {
+	if u.redis, err = store.ReadCPU(ctx, h.redis.redis); err != nil {
 		return u, err
 	}
 	u.process, err = processCPU()

@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"legwork/internal/bench"
 	"legwork/internal/store"
-	"legwork/internal/store/embedded"
 )
 
 const (
@@ -26,8 +25,7 @@ const (
 // database is the Redis of a run.
 type database struct {
 	redis   redis.UniversalClient
-	private *embedded.Server
-	dir     string
+	private *bench.Private
 }
 
 // openDatabase starts a redis-server of its own, with an append-only file synced
@@ -40,10 +38,7 @@ func openDatabase(ctx context.Context, log *slog.Logger) (d *database, err error
 			d = nil
 		}
 	}()
-	if d.dir, err = os.MkdirTemp("", "legwork-control-"); err != nil {
-		return d, fmt.Errorf("make a directory for the private redis: %w", err)
-	}
-	if d.private, err = embedded.Start(ctx, embedded.Options{Dir: d.dir, Log: log}); err != nil {
+	if d.private, err = bench.StartPrivate(ctx, log); err != nil {
 		return d, err
 	}
 	if !d.private.Durable() {
@@ -86,23 +81,6 @@ func (d *database) slow(ctx context.Context) ([]Slow, error) {
 	return all, nil
 }
 
-// cpu is the CPU time that Redis has used so far.
-func (d *database) cpu(ctx context.Context) (time.Duration, error) {
-	info, err := store.ReadInfo(ctx, d.redis, "cpu")
-	if err != nil {
-		return 0, err
-	}
-	var sum time.Duration
-	for _, field := range []string{"used_cpu_sys", "used_cpu_user"} {
-		used, err := time.ParseDuration(info[field] + "s")
-		if err != nil {
-			return 0, wrap("read the cpu time of redis", err)
-		}
-		sum += used
-	}
-	return sum, nil
-}
-
 func (d *database) close(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
@@ -110,12 +88,7 @@ func (d *database) close(ctx context.Context) error {
 	if d.redis != nil {
 		errs = append(errs, d.redis.Close())
 	}
-	if d.private != nil {
-		errs = append(errs, d.private.Stop(ctx))
-	}
-	if d.dir != "" {
-		errs = append(errs, os.RemoveAll(d.dir))
-	}
+	errs = append(errs, d.private.Close(ctx))
 	return errors.Join(errs...)
 }
 

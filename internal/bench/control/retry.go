@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"legwork/client"
+	"legwork/internal/store"
 	"legwork/jobs"
 )
 
@@ -21,7 +22,7 @@ func (r *run) retry(ctx context.Context) error {
 	r.progress("retry every dead letter")
 	var action *client.Action
 	var took time.Duration
-	before, err := r.database.cpu(ctx)
+	before, err := store.ReadCPU(ctx, r.database.redis)
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func (r *run) retry(ctx context.Context) error {
 	if action.State != client.ActionDone {
 		return fmt.Errorf("the retry ended %s: %s", action.State, action.Error)
 	}
-	after, err := r.database.cpu(ctx)
+	after, err := store.ReadCPU(ctx, r.database.redis)
 	if err != nil {
 		return err
 	}
