@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	actionMany   = 100       // jobs read, and done in one script, at a time
+	actionMany   = 50        // jobs read, and done in one script, at a time
 	actionBytes  = 512 << 10 // of messages in one script
 	pendingReach = 200_000   // entries of pending lists that one script may look through
 	shardsAtOnce = 8         // shards worked on at once
