@@ -237,6 +237,25 @@ func TestHelloOutsideTheRepository(t *testing.T) {
 	}
 }
 
+// The example of a job that tells how it goes is followed from the command line.
+func TestReportTellsHowItGoes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if out, err := shell(t, ".", "", "go build -o "+filepath.Join(dir, "report")+" ./examples/report").CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	addr := start(t, dir, step{commands: "exec ./report dev"})
+	out, err := shell(t, dir, addr, `./report jobs tail "$(./report enqueue report.build -f pages:=30 -f skip:=3)"`).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, want := range []string{"INFO report begun pages=30\n", `WARN page left out page=3 reason="no data"`, "progress ", "INFO report done built=29\n", "completed, attempt 1 of 3"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+}
+
 // The released binary stays under 40 MB and answers within a second of its start.
 func TestReleasedBinary(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ const (
 
 func newJobs(s *session) *cobra.Command {
 	c := &cobra.Command{Use: "jobs", Short: "List, inspect and put right jobs"}
-	c.AddCommand(newJobsList(s), newJobsGet(s), newJobsWhy(s), newJobsExport(s), newJobsImport(s))
+	c.AddCommand(newJobsList(s), newJobsGet(s), newJobsWhy(s), newJobsLogs(s), newJobsTail(s), newJobsExport(s), newJobsImport(s))
 	c.AddCommand(newJobsActions(s)...)
 	c.AddCommand(newJobsMove(s), newJobsReschedule(s), newJobsEdit(s))
 	return c

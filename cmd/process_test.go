@@ -3,6 +3,8 @@ package cmd
 import (
 	"bytes"
 	"context"
+	"errors"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,6 +45,22 @@ type process struct {
 
 func hello(r *jobs.Registry, _ configs.Config) {
 	jobs.Handle(r, "hello.greet", func(context.Context, struct{}) (string, error) { return "Hello!", nil }, jobs.Options{})
+	jobs.Handle(r, "hello.tell", tell, jobs.Options{})
+}
+
+type telling struct {
+	Fail bool `json:"fail"`
+}
+
+// tell logs two lines and reports progress, and then fails for good if it is to.
+func tell(ctx context.Context, t telling) (struct{}, error) {
+	jobs.Logger(ctx).InfoContext(ctx, "first", slog.Int("n", 1))
+	jobs.Progress(ctx, 1, 2)
+	jobs.Logger(ctx).WarnContext(ctx, "second")
+	if t.Fail {
+		return struct{}{}, jobs.Permanent(errors.New("told to"))
+	}
+	return struct{}{}, nil
 }
 
 // launch runs the program with the arguments until the test ends.
