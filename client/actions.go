@@ -23,6 +23,7 @@ const (
 	ActionCancel     = "cancel"     // archive waiting jobs; ask running ones to end
 	ActionMove       = "move"       // to another queue
 	ActionReschedule = "reschedule" // start at another time; dead letters with fresh attempts
+	ActionExport     = "export"     // write to a file of the server's, for an import
 )
 
 // States of an [Action].
@@ -36,9 +37,9 @@ const (
 // ActionRequest is the body of POST /v1/actions: what to do to which jobs. Exactly
 // one of IDs and Filter selects them.
 type ActionRequest struct {
-	Action string     `json:"action" enum:"retry,archive,delete,cancel,move,reschedule" doc:"What to do"`
+	Action string     `json:"action" enum:"retry,archive,delete,cancel,move,reschedule,export" doc:"What to do"`
 	IDs    []string   `json:"ids,omitempty" maxItems:"10000" doc:"Jobs by id, at most 10,000"`
-	Filter *JobFilter `json:"filter,omitempty" doc:"Jobs by what they are; at least one member. Without a state: archived and retry for retry; scheduled, retry and pending for archive and reschedule, and active, too, for cancel; scheduled, retry, pending and archived for move. A deletion has to name the state"`
+	Filter *JobFilter `json:"filter,omitempty" doc:"Jobs by what they are; at least one member. Without a state: archived and retry for retry; archived for export; scheduled, retry and pending for archive and reschedule, and active, too, for cancel; scheduled, retry, pending and archived for move. A deletion has to name the state"`
 	Rate   int        `json:"rate,omitempty" minimum:"0" maximum:"100000" doc:"Jobs per second, 1 to 100,000; as fast as it goes when left out"`
 	DryRun bool       `json:"dry_run,omitempty" doc:"Only count, and show up to 10 of the jobs"`
 	Front  bool       `json:"front,omitempty" doc:"With retry and move: the jobs run next, not last"`
@@ -68,6 +69,7 @@ type Action struct {
 	Reasons    map[string]int `json:"reasons,omitempty" doc:"Why jobs were skipped: not_found, running, ended, pending, grouped, there, edited, damaged, changed"`
 	Errors     []ActionError  `json:"errors,omitempty" doc:"What went wrong with single jobs, the first 10 of each queue"`
 	Error      string         `json:"error,omitempty" doc:"Why the action failed"`
+	Files      []string       `json:"files,omitempty" doc:"Of an export that is done: paths on the machine of the process that wrote them"`
 	Sample     []Job          `json:"sample,omitempty" doc:"Up to 10 of the jobs, of a dry run"`
 	CreatedAt  time.Time      `json:"created_at"`
 	FinishedAt *time.Time     `json:"finished_at,omitempty" doc:"The action is kept for 7 days from then on"`

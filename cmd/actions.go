@@ -131,6 +131,7 @@ func (s *session) showAction(a *client.Action) error {
 			{"id", a.ID}, {"action", verb(a)}, {"selects", selects(a)}, {"to queue", a.Queue}, {"to start", s.moment(a.RunAt)}, {"rate", rate},
 			{"state", state}, {"matched", fmt.Sprint(a.Matched)}, {"done", fmt.Sprint(a.Done)}, {"skipped", skipped}, {"failed", fmt.Sprint(a.Failed)},
 			{"created", s.moment(&a.CreatedAt)}, {"finished", s.moment(a.FinishedAt)}, {"error", a.Error},
+			{"files", strings.Join(a.Files, ", ")},
 		} {
 			if f[1] == "" {
 				continue

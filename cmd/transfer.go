@@ -21,6 +21,8 @@ import (
 func newJobsExport(s *session) *cobra.Command {
 	var chosen *filterFlags
 	var path string
+	var remote bool
+	b := &bulk{request: client.ActionRequest{Action: client.ActionExport}}
 	c := &cobra.Command{
 		Use:   "export",
 		Short: "Write dead letters, with all that is kept of them, to a file",
@@ -30,8 +32,13 @@ makes dead letters of them again, in this or another system.
 
 Without --output the lines go to stdout. A file whose name ends with .gz is
 compressed. It appears under its name only when it is whole and on disk; one that
-exists is left alone. Nothing is deleted.`,
+exists is left alone. Nothing is deleted.
+
+With --on-server the server writes the file itself, to its dead_letters.archive_dir, in
+one action (see legwork actions) that goes on when this command ends. It begins anew
+when its process dies, and an aborted one leaves no file.`,
 		Example: `  legwork jobs export --queue mail -o mail.ndjson.gz
+  legwork jobs export --type email.send --on-server --rate 500/s
   legwork jobs export | legwork jobs import - --server https://other.example.com`,
 		Args: wants(0, 0, "no arguments"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -39,12 +46,36 @@ exists is left alone. Nothing is deleted.`,
 			if err != nil {
 				return err
 			}
+			if remote {
+				return s.exportThere(c, b, filter, path)
+			}
+			for _, name := range []string{"rate", "dry-run", "detach"} {
+				if c.Flags().Changed(name) {
+					return usagef("--%s goes with --on-server", name)
+				}
+			}
 			return s.export(c.Context(), filter, path)
 		},
 	}
+	b.conduct(c, "with --on-server: ")
+	c.Flags().BoolVar(&remote, "on-server", false, "let the server write the file, on its machine")
 	chosen = s.filterBy(c, "archived", "only jobs in this `state`; an import takes archived ones")
 	c.Flags().StringVarP(&path, "output", "o", "", "write to this new `file`")
 	return c
+}
+
+// exportThere has the server write the file.
+func (s *session) exportThere(c *cobra.Command, b *bulk, filter client.JobFilter, path string) error {
+	if path != "" {
+		return usagef("--output names a file here; with --on-server the server names its own")
+	}
+	if err := b.pace(); err != nil {
+		return err
+	}
+	b.request.Filter = &filter
+	return s.attend(c.Context(), b, func(api *client.Client) (*client.Action, error) {
+		return api.StartAction(c.Context(), b.request)
+	})
 }
 
 func (s *session) export(ctx context.Context, filter client.JobFilter, path string) error {

@@ -16,7 +16,7 @@ type DeadLetters struct {
 	MaxAge           time.Duration `yaml:"max_age" env:"MAX_AGE" range:"0s..876000h" doc:"how long a dead letter is kept; 0 means for ever"`
 	MaxCount         int           `yaml:"max_count" env:"MAX_COUNT" range:"0..1000000000" doc:"dead letters that each queue keeps, the newest; 0 means all"`
 	Archive          bool          `yaml:"archive" env:"ARCHIVE" doc:"write dead letters to archive_dir before max_age or max_count delete them"`
-	ArchiveDir       string        `yaml:"archive_dir" env:"ARCHIVE_DIR" doc:"directory for what max_age and max_count delete; it must exist"`
+	ArchiveDir       string        `yaml:"archive_dir" env:"ARCHIVE_DIR" doc:"directory for what max_age and max_count delete, and for export actions; it must exist"`
 	ArchiveFileLimit ByteSize      `yaml:"archive_file_limit" env:"ARCHIVE_FILE_LIMIT" range:"1KiB..16GiB" doc:"size from which on a new file is begun in archive_dir; a new day begins one, too"`
 	WarnAt           []int         `yaml:"warn_at" env:"WARN_AT" doc:"numbers of dead letters in a queue that are worth a warning"`
 }

@@ -47,7 +47,8 @@ type App struct {
 	listener net.Listener // nil without a role that serves HTTP
 	shards   *store.Shards
 	tally    *engine.Tally
-	worker   *worker  // nil without the role, and before Run
+	worker   *worker // nil without the role, and before Run
+	exports  *exports
 	letters  *letters // nil without the scheduler role, and before Run
 	parts    []part
 
@@ -68,7 +69,8 @@ func New(o Options) (*App, error) {
 	if err := o.Registry.Err(); err != nil {
 		return nil, fmt.Errorf("register job types: %w", err)
 	}
-	a := &App{cfg: o.Config, registry: o.Registry, version: o.Version, log: o.Log, id: uuid.NewString()}
+	a := &App{cfg: o.Config, registry: o.Registry, version: o.Version, log: o.Log, id: uuid.NewString(), exports: &exports{}}
+	a.exports.configure(o.Config.DeadLetters)
 	var err error
 	if a.redis, err = OpenRedis(o.Config.Redis); err != nil {
 		return nil, err
@@ -133,7 +135,7 @@ func (a *App) compose(ctx context.Context, failed chan<- error) error {
 		a.parts = append(a.parts, part{"retention", a.letters.start, a.letters.stop})
 	}
 	inspector := inspect.New(a.redis, a.log)
-	actions := inspect.NewActions(inspector, inspect.ActionsOptions{Log: a.log})
+	actions := inspect.NewActions(inspector, inspect.ActionsOptions{Export: a.exports.create, Log: a.log})
 	if a.has(configs.RoleScheduler) || a.has(configs.RoleAPI) {
 		a.parts = append(a.parts, part{"actions", actions.Start, actions.Stop})
 	}

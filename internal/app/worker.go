@@ -106,6 +106,7 @@ func (a *App) Reconfigure(ctx context.Context, c configs.Config) (later []string
 		}
 		a.cfg.DeadLetters = c.DeadLetters
 	}
+	a.exports.configure(c.DeadLetters)
 	c.DeadLetters, old.DeadLetters = configs.DeadLetters{}, configs.DeadLetters{}
 	c.Worker.Queues, old.Worker.Queues = nil, nil
 	c.Worker.Dedicated, old.Worker.Dedicated = nil, nil

@@ -3,6 +3,7 @@ package archive_test
 import (
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -57,5 +58,23 @@ func TestReadOnlyDisk(t *testing.T) {
 	e, ok := errors.AsType[*archive.Error](err)
 	if !ok || !errors.Is(err, syscall.EROFS) || e.Remedy != "Let the user that Legwork runs as write to the directory." {
 		t.Errorf("%v", err)
+	}
+}
+
+// Promise: a file that does not fit on its disk fails, says so, and leaves nothing.
+func TestFileOnFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := archivetest.Disk(t)
+	f := create(t, dir)
+	err := f.Append(raw(noise(600_000)))
+	if err == nil {
+		_, err = f.Commit()
+	}
+	if e, ok := errors.AsType[*archive.Error](err); !ok || !errors.Is(err, syscall.ENOSPC) || !strings.Contains(e.Remedy, "Make room") {
+		t.Errorf("%v, want that the disk is full", err)
+	}
+	f.Discard()
+	if got := list(t, dir); len(got) != 0 {
+		t.Errorf("left are %q", got)
 	}
 }

@@ -45,6 +45,7 @@ const (
 	fieldError    = "error"
 	fieldTotals   = "totals" // counts as JSON
 	fieldSample   = "sample" // []client.Job as JSON
+	fieldFiles    = "files"  // JSON array of the paths that an export has written
 )
 
 // ActionsOptions configure [Actions].
@@ -53,7 +54,11 @@ type ActionsOptions struct {
 	Look time.Duration
 	// Lease is how long a process that says nothing holds an action. Defaults to 10 s.
 	Lease time.Duration
-	Log   *slog.Logger
+	// Export begins the file of an export, given its name without a suffix. It returns
+	// nil when no directory is configured, and any error as it is to be told. Defaults
+	// to a function that returns nil.
+	Export func(name string) (ExportFile, error)
+	Log    *slog.Logger
 }
 
 // Actions does things to many jobs. What was asked for and how far it has come is in
@@ -89,6 +94,9 @@ func NewActions(i *Inspector, o ActionsOptions) *Actions {
 	if o.Log == nil {
 		o.Log = i.log
 	}
+	if o.Export == nil {
+		o.Export = func(string) (ExportFile, error) { return nil, nil }
+	}
 	load := func(name string) *redis.Script { return store.Script(luaFiles, name) }
 	return &Actions{
 		Inspector: i, o: o, me: uuid.NewString(), kick: make(chan struct{}, 1), running: map[string]bool{},
@@ -108,6 +116,9 @@ return redis.call("GET", KEYS[1]) == ARGV[1] and redis.call("DEL", KEYS[1]) or 0
 func (a *Actions) Order(ctx context.Context, r client.ActionRequest) (*client.Action, error) {
 	r, err := checkOrder(r)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.checkExport(r); err != nil {
 		return nil, err
 	}
 	o := &order{ActionRequest: r}

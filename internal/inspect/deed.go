@@ -46,6 +46,9 @@ type sight struct {
 
 // decide returns what the action does with the job, or why it skips it.
 func (o *order) decide(s *sight, now time.Time) (d deed, skip string) {
+	if o.Action == client.ActionExport && (s.r != nil || s.state == jobs.StateArchived) {
+		return deed{id: s.id}, ""
+	}
 	if s.r == nil {
 		if o.Action == client.ActionDelete && s.state != "" && s.state != jobs.StateActive {
 			return deed{id: s.id, from: string(s.state), to: toDelete}, ""

@@ -46,6 +46,8 @@ func verbStates(action string) (may, means []jobs.State) {
 		return all, all
 	case client.ActionReschedule:
 		return append(waiting, jobs.StateArchived, jobs.StateCompleted), waiting
+	case client.ActionExport:
+		return jobs.States(), []jobs.State{jobs.StateArchived}
 	}
 	return nil, nil
 }
@@ -56,7 +58,7 @@ func checkOrder(r client.ActionRequest) (client.ActionRequest, error) {
 	c := &orderCheck{}
 	may, _ := verbStates(r.Action)
 	if may == nil {
-		c.add("/action", "must be retry, archive, delete, cancel, move or reschedule")
+		c.add("/action", "must be retry, archive, delete, cancel, move, reschedule or export")
 	}
 	switch {
 	case (len(r.IDs) > 0) == (r.Filter != nil):

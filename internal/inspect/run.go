@@ -32,6 +32,8 @@ type run struct {
 	pace   pace
 	dry    *counts      // of a dry run
 	sample []client.Job // of a dry run
+	export *exportRun   // of an export
+	files  []string     // that an export has written
 
 	mu    sync.Mutex
 	sites map[string]*site // guarded by mu; by shard
@@ -56,6 +58,14 @@ func (r *run) all(ctx context.Context) error {
 	if err := r.settleMoves(ctx); err != nil {
 		return err
 	}
+	if r.o.Action == client.ActionExport && !r.o.DryRun {
+		return r.exportAll(ctx)
+	}
+	return r.eachJob(ctx)
+}
+
+// eachJob looks at every job that is left, and does it.
+func (r *run) eachJob(ctx context.Context) error {
 	if r.o.Filter != nil {
 		return r.walk(ctx, func(some []*sight) error { return r.part(ctx, some) })
 	}
@@ -153,6 +163,12 @@ func (r *run) lot(ctx context.Context, some []*sight) error {
 		return ctx.Err()
 	}
 	began := time.Now()
+	if r.export != nil {
+		if err := r.exportLot(ctx, some); err != nil {
+			return err
+		}
+		return pause(ctx, min(time.Since(began)/restShare, restMax))
+	}
 	byShard := map[string][]*sight{}
 	var shards []string
 	for _, s := range some {

@@ -136,6 +136,9 @@ func (a *Actions) carryOut(ctx context.Context, digest, id string, aborted bool)
 	if err := a.redis.ZAdd(ctx, store.KeyActions, redis.Z{Member: id}).Err(); err != nil {
 		return wrap("list the action", err)
 	}
+	if !aborted && a.lacksDirectory(o) {
+		return nil // a process that has one runs it
+	}
 	r := newRun(a, o)
 	if aborted {
 		err = errAborted
@@ -222,6 +225,9 @@ func (a *Actions) end(ctx context.Context, r *run, digest, state string, why err
 	}
 	if why != nil {
 		values = append(values, fieldError, why.Error())
+	}
+	if len(r.files) > 0 {
+		values = append(values, fieldFiles, encodeJSON(r.files))
 	}
 	if len(r.sample) > 0 {
 		values = append(values, fieldSample, encodeJSON(r.sample))

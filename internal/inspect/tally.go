@@ -131,6 +131,9 @@ func (o *order) view(fields map[string]string) *client.Action {
 		at := microTime(fields[fieldFinished])
 		out.State, out.FinishedAt, out.Aborting = state, &at, false
 	}
+	if text := fields[fieldFiles]; text != "" {
+		_ = json.Unmarshal([]byte(text), &out.Files) // written by encodeJSON
+	}
 	if text := fields[fieldSample]; text != "" {
 		_ = json.Unmarshal([]byte(text), &out.Sample) // written by encodeJSON
 	}
