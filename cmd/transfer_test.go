@@ -121,3 +121,21 @@ func TestImportCommand(t *testing.T) {
 	s.wantError(exitUsage, "is a directory", "jobs", "import", t.TempDir())
 	s.wantError(exitUsage, "one FILE", "jobs", "import")
 }
+
+// Promise: an export on the server is an action that is followed to its end, and tells
+// where the file is; flags of the one kind of export do not go with the other.
+func TestExportOnServer(t *testing.T) {
+	t.Parallel()
+	k := &taker{answer: `202 {"id":"a1","action":"export","state":"done","filter":{"state":"archived","queue":"mail"},"done":3,"files":["/var/x.ndjson.gz"],"created_at":"2030-01-31T11:59:00Z"}`}
+	s := newShell(t, k.handle)
+	got := s.run("jobs", "export", "--queue", "mail", "--on-server", "--rate", "500/s")
+	if got.code != exitOK || !strings.Contains(got.out, "files      /var/x.ndjson.gz\n") {
+		t.Errorf("got %+v", got)
+	}
+	if want := `{"action":"export","filter":{"state":"archived","queue":"mail"},"rate":500}`; k.body != want {
+		t.Errorf("asked for %s, want %s", k.body, want)
+	}
+	s.wantError(exitUsage, "names a file here", "jobs", "export", "--on-server", "-o", "x")
+	s.wantError(exitUsage, "--rate goes with --on-server", "jobs", "export", "--rate", "1/s")
+	s.wantError(exitUsage, `--rate "x"`, "jobs", "export", "--on-server", "--rate", "x")
+}
