@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"legwork/client"
+	"legwork/internal/store/storetest"
 )
 
 const exportEnd = `{"complete":true,"jobs":2}` + "\n"
@@ -138,4 +141,39 @@ func TestExportOnServer(t *testing.T) {
 	s.wantError(exitUsage, "names a file here", "jobs", "export", "--on-server", "-o", "x")
 	s.wantError(exitUsage, "--rate goes with --on-server", "jobs", "export", "--rate", "1/s")
 	s.wantError(exitUsage, `--rate "x"`, "jobs", "export", "--on-server", "--rate", "x")
+}
+
+// Promise: the server writes an export itself, tells the file's path, and an import
+// takes the file; what goes with a file here does not go with one there.
+func TestExportOnServerComesBack(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	server := launch(t, []string{"LEGWORK_DEAD_LETTERS_ARCHIVE_DIR=" + dir}, "dev", "--redis-url", storetest.Redis(t).URL, "--http-addr", "127.0.0.1:0")
+	server.says(t, "Stop with Ctrl-C.")
+	url := addressOf(t, server)
+	legwork := func(code int, args ...string) *process {
+		t.Helper()
+		p := launch(t, nil, append([]string{"--server", url}, args...)...)
+		if got := p.exit(t); got != code {
+			t.Fatalf("legwork %v ends with %d: %s%s", args, got, p.stdout.String(), p.stderr.String())
+		}
+		return p
+	}
+	for _, id := range []string{"a", "b"} {
+		legwork(0, "enqueue", "hello.greet", "--id", id, "--delay", "1h")
+		legwork(0, "jobs", "archive", id)
+	}
+	out := decoded[client.Action](t, legwork(0, "jobs", "export", "--queue", "default", "--on-server", "--json").stdout.String())
+	if out.State != client.ActionDone || out.Done != 2 || len(out.Files) != 1 || filepath.Dir(out.Files[0]) != dir {
+		t.Fatalf("%+v", out)
+	}
+	if got := legwork(0, "actions", "show", out.ID).stdout.String(); !strings.Contains(got, "files      "+out.Files[0]) {
+		t.Errorf("shown:\n%s", got)
+	}
+	legwork(0, "jobs", "delete", "a", "b")
+	if got := legwork(0, "jobs", "import", out.Files[0]).stderr.String(); got != "2 imported, 0 skipped, 0 failed\n" {
+		t.Errorf("import: %s", got)
+	}
+	legwork(int(exitUsage), "jobs", "export", "--queue", "default", "--rate", "5/s")
+	legwork(int(exitUsage), "jobs", "export", "--queue", "default", "--on-server", "-o", "x")
 }
