@@ -9,8 +9,10 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -243,6 +245,60 @@ func TestLogsOfTheLastRunsAreKept(t *testing.T) {
 		if run.Number != int64(total-store.LogRunsMax+1+n) || run.Attempt != 1 || len(lines[n]) != 20 || run.Chunks < 2 {
 			t.Errorf("run %d of those kept: %+v, %d lines", n, run, len(lines[n]))
 		}
+	}
+}
+
+// Promise: goroutines of one handler can log at the same time; each line is kept whole
+// and once.
+func TestLogOfManyGoroutines(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, storetest.Redis(t), talker(jobs.Options{}, func(ctx context.Context) error {
+		var all sync.WaitGroup
+		for g := range 9 {
+			all.Go(func() {
+				log := jobs.Logger(ctx).With("g", g)
+				for n := range 100 {
+					log.Info(strings.Repeat("x", 10*g), "n", n)
+					jobs.Progress(ctx, int64(n), 100)
+				}
+			})
+		}
+		all.Wait()
+		return nil
+	}))
+	r.worker(nil)
+	id := r.post(client.Enqueue{Type: "test.talk"})
+	r.until(id, jobs.StateCompleted)
+	_, lines := r.kept(id)
+	got := words(lines[0])
+	if slices.Sort(got); len(got) != 900 || len(slices.Compact(got)) != 900 {
+		t.Errorf("%d lines are kept", len(got))
+	}
+}
+
+// Promise: text that is no UTF-8 makes lines that are, and can be read.
+func TestLogOfInvalidUTF8(t *testing.T) {
+	t.Parallel()
+	const bad = "caf\xe9 \xff\xfe"
+	r := newRig(t, storetest.Redis(t), talker(jobs.Options{}, func(ctx context.Context) error {
+		jobs.Logger(ctx).Info(bad, bad, bad, "raw", json.RawMessage(`"`+bad+`"`), "bytes", []byte(bad), "err", errors.New(bad))
+		jobs.Logger(ctx).WithGroup(bad).Info("second", "x", 1)
+		return nil
+	}))
+	r.worker(nil)
+	id := r.post(client.Enqueue{Type: "test.talk"})
+	r.until(id, jobs.StateCompleted)
+	page, err := r.inspect.Log(t.Context(), id, client.LogFilter{})
+	if err != nil || len(page.Lines) != 2 {
+		t.Fatalf("%+v %v", page, err)
+	}
+	for _, l := range page.Lines {
+		if !utf8.ValidString(l.Message) || !utf8.Valid(l.Attrs) || !json.Valid(l.Attrs) {
+			t.Errorf("line %q %q", l.Message, l.Attrs)
+		}
+	}
+	if page.Lines[0].Message != "caf\ufffd \ufffd\ufffd" || !strings.Contains(string(page.Lines[0].Attrs), `"err":"caf\\ufffd \\ufffd\\ufffd"`) {
+		t.Errorf("line %q %s", page.Lines[0].Message, page.Lines[0].Attrs)
 	}
 }
 

@@ -81,6 +81,7 @@ func (j *journal) Write(line []byte) (int, error) {
 	switch {
 	case j.closed:
 	case (fits || last) && !j.scribe.reserve(len(line)):
+		j.full = true // a log has no holes
 		j.drop()
 	case fits:
 		j.add(line)

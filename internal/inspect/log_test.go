@@ -97,6 +97,35 @@ func TestLogPages(t *testing.T) {
 	}
 }
 
+// Promise: a log goes with its job to another queue, and through an export and an import.
+func TestLogGoesAlong(t *testing.T) {
+	t.Parallel()
+	r, to := newRig(t, storetest.Redis(t)), newRig(t, storetest.Redis(t))
+	id := r.scribbled()
+	before, err := r.Log(t.Context(), id, client.LogFilter{})
+	if err != nil || len(before.Lines) == 0 {
+		t.Fatal(before, err)
+	}
+	r.post(client.Enqueue{Type: "test.ok", Queue: "other", Delay: hours(1)})
+	a, _ := r.crew()
+	if out := ended(t, a, order(t, a, client.ActionRequest{Action: client.ActionMove, IDs: []string{id}, Queue: "other"}).ID); out.Done != 1 {
+		t.Fatalf("%+v", out)
+	}
+	moved, err := r.Log(t.Context(), id, client.LogFilter{})
+	if diff := cmp.Diff(before, moved); err != nil || diff != "" {
+		t.Errorf("moved: %v\n%s", err, diff)
+	}
+	for _, o := range load(t, to.Inspector, export(t, r.Inspector, client.JobFilter{State: "archived"})...) {
+		if o.Err != nil {
+			t.Fatal(o.Err)
+		}
+	}
+	there, err := to.Log(t.Context(), id, client.LogFilter{})
+	if diff := cmp.Diff(before, there); err != nil || diff != "" {
+		t.Errorf("imported: %v\n%s", err, diff)
+	}
+}
+
 // Promise: filters that cannot be are refused, with the place that is wrong.
 func TestLogRefusals(t *testing.T) {
 	t.Parallel()
