@@ -127,3 +127,30 @@ func TestActions(t *testing.T) {
 	s.wantError(exitRefused, "it is done", "actions", "abort", "a1")
 	s.wantError(exitNotFound, "no such action", "actions", "show", "no")
 }
+
+// Promise: on a terminal an action shows how far it is while it runs, and nothing of
+// that is left in what it says at its end.
+func TestActionShowsProgress(t *testing.T) {
+	t.Parallel()
+	looks := atomic.Int64{}
+	s := newShell(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Method == http.MethodPost:
+			reply(w, "202 "+actionRuns)
+		case looks.Add(1) < 3:
+			reply(w, strings.Replace(actionRuns, `"matched":1`, `"matched":2`, 1))
+		default:
+			reply(w, actionDone)
+		}
+	})
+	s.terminal, s.width = true, 80
+	got := s.run("jobs", "retry", "--filter", "state=archived type=email.send", "--rate", "50/s")
+	if got.code != exitOK || !strings.Contains(got.err, "retry") || !strings.Contains(got.err, "(1/3") || strings.Contains(got.out, "(1/3") || !strings.Contains(got.out, "done       2") {
+		t.Errorf("got %+v", got)
+	}
+	s.terminal = false
+	looks.Store(0)
+	if got := s.run("jobs", "retry", "--filter", "state=archived type=email.send"); got.code != exitOK || got.err != "" {
+		t.Errorf("without a terminal: %+v", got)
+	}
+}

@@ -297,8 +297,9 @@ func TestLogOfInvalidUTF8(t *testing.T) {
 			t.Errorf("line %q %q", l.Message, l.Attrs)
 		}
 	}
-	if page.Lines[0].Message != "caf\ufffd \ufffd\ufffd" || !strings.Contains(string(page.Lines[0].Attrs), `"err":"caf\\ufffd \\ufffd\\ufffd"`) {
-		t.Errorf("line %q %s", page.Lines[0].Message, page.Lines[0].Attrs)
+	var attrs map[string]string
+	if err := json.Unmarshal(page.Lines[0].Attrs, &attrs); err != nil || page.Lines[0].Message != "caf\ufffd \ufffd\ufffd" || attrs["err"] != page.Lines[0].Message || attrs["raw"] != "caf\ufffd \ufffd" {
+		t.Errorf("line %q %s %v", page.Lines[0].Message, page.Lines[0].Attrs, err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"legwork/internal/store"
 )
@@ -72,7 +74,10 @@ type excerpt struct {
 // handler, which calls it with whole lines, and never fails.
 func (j *journal) Write(line []byte) (int, error) {
 	n := len(line)
-	if n > logLineMax {
+	if !utf8.Valid(line) { // an attribute that brings its own JSON
+		line = bytes.ToValidUTF8(line, []byte("\ufffd"))
+	}
+	if len(line) > logLineMax {
 		line = shorten(line)
 	}
 	j.mu.Lock()

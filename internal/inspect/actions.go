@@ -71,6 +71,7 @@ type Actions struct {
 	hold  *redis.Script
 	write *redis.Script
 	free  *redis.Script
+	list  *redis.Script
 	bulk  *redis.Script
 	adopt *redis.Script
 	leave *redis.Script
@@ -101,6 +102,9 @@ func NewActions(i *Inspector, o ActionsOptions) *Actions {
 	return &Actions{
 		Inspector: i, o: o, me: uuid.NewString(), kick: make(chan struct{}, 1), running: map[string]bool{},
 		hold: load("hold"), write: load("write"), bulk: load("bulk"), adopt: load("adopt"), leave: load("leave"),
+		// KEYS: 1 set. ARGV: 1 member. Its first write removes, so that a full Redis lets it run. Cost: O(log set).
+		list: redis.NewScript(`redis.call("ZREM", KEYS[1], "")
+return redis.call("ZADD", KEYS[1], 0, ARGV[1])`),
 		// KEYS: 1 lease, or HASH. ARGV: 1 its holder; or field and value. Cost: O(1).
 		free: redis.NewScript(`if ARGV[2] then
 	return redis.call("HGET", KEYS[1], ARGV[1]) == ARGV[2] and redis.call("HDEL", KEYS[1], ARGV[1]) or 0
@@ -189,18 +193,19 @@ func (a *Actions) note(ctx context.Context, o *order, plan map[string][]string, 
 	k := store.ActionKeysOf(o.id)
 	short := o.ActionRequest
 	short.IDs = nil
-	fields := map[string]any{
-		fieldRequest: encodeJSON(short), fieldIDs: len(o.IDs), fieldCreated: o.created.UnixMicro(), fieldDue: o.due.UnixMicro(),
-		fieldShards: encodeJSON(o.shards), fieldMissing: missing, fieldTotal: total,
+	if len(plan) > 0 {
+		parts := make([]any, 0, 2*len(plan))
+		for shard, ids := range plan {
+			parts = append(parts, shard, encodeJSON(ids))
+		}
+		if _, err := a.set(ctx, k.Plan(), actionKept, "", parts...); err != nil {
+			return wrap("note the plan of the action", err)
+		}
 	}
-	pipe := a.redis.TxPipeline()
-	pipe.HSet(ctx, k.Order(), fields)
-	pipe.Expire(ctx, k.Order(), actionKept)
-	for shard, ids := range plan {
-		pipe.HSet(ctx, k.Plan(), shard, encodeJSON(ids))
-	}
-	pipe.Expire(ctx, k.Plan(), actionKept)
-	_, err := pipe.Exec(ctx)
+	_, err := a.set(
+		ctx, k.Order(), actionKept, "", fieldRequest, encodeJSON(short), fieldIDs, len(o.IDs), fieldCreated, o.created.UnixMicro(), fieldDue, o.due.UnixMicro(),
+		fieldShards, encodeJSON(o.shards), fieldMissing, missing, fieldTotal, total,
+	)
 	return wrap("note the action", err)
 }
 
@@ -215,16 +220,12 @@ func (a *Actions) claim(ctx context.Context, o *order) error {
 		return jobs.Errorf(jobs.CodeConflict, "%d actions are unfinished; wait for some of them, or abort them", open)
 	}
 	for range actionTries {
-		fresh, err := a.redis.HSetNX(ctx, store.KeyActionsOpen, o.digest(), o.id).Result()
+		other, err := a.set(ctx, store.KeyActionsOpen, 0, o.digest(), o.digest(), o.id)
 		if err != nil {
 			return wrap("claim the selection", err)
 		}
-		if fresh {
-			return wrap("list the action", a.redis.ZAdd(ctx, store.KeyActions, redis.Z{Member: o.id}).Err())
-		}
-		other, err := a.redis.HGet(ctx, store.KeyActionsOpen, o.digest()).Result()
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return wrap("read the claim of the selection", err)
+		if other == "" {
+			return a.enlist(ctx, o.id)
 		}
 		if ended, err := a.ended(ctx, other); err != nil {
 			return err
@@ -236,6 +237,18 @@ func (a *Actions) claim(ctx context.Context, o *order) error {
 		}
 	}
 	return busy()
+}
+
+// set sets fields of a hash, also while Redis is full. With the field forbids set it
+// does nothing and returns what that is.
+func (a *Actions) set(ctx context.Context, key string, kept time.Duration, forbids string, fields ...any) (had string, err error) {
+	args := append([]any{int(kept.Seconds()), forbids, ""}, fields...)
+	return a.write.Run(ctx, a.redis, []string{key}, args...).Text()
+}
+
+// enlist puts the action on the list of all actions.
+func (a *Actions) enlist(ctx context.Context, id string) error {
+	return wrap("list the action", a.list.Run(ctx, a.redis, []string{store.KeyActions}, id).Err())
 }
 
 func (a *Actions) unclaim(ctx context.Context, digest, id string) error {
@@ -261,11 +274,11 @@ func (a *Actions) Abort(ctx context.Context, id string) (*client.Action, error) 
 	if before.Finished() {
 		return nil, jobs.Errorf(jobs.CodeConflict, "the action has ended: it is %s", before.State)
 	}
-	fresh, err := a.redis.HSetNX(ctx, store.ActionKeysOf(id).Order(), fieldAbort, "1").Result()
+	asked, err := a.set(ctx, store.ActionKeysOf(id).Order(), actionKept, fieldAbort, fieldAbort, "1")
 	if err != nil {
 		return nil, wrap("abort the action", err)
 	}
-	if !fresh {
+	if asked != "" {
 		return nil, jobs.Errorf(jobs.CodeConflict, "the action is being aborted already")
 	}
 	return a.Action(ctx, id)

@@ -133,8 +133,8 @@ func (a *Actions) carryOut(ctx context.Context, digest, id string, aborted bool)
 	if o == nil || fields[fieldState] != "" {
 		return a.unclaim(ctx, digest, id)
 	}
-	if err := a.redis.ZAdd(ctx, store.KeyActions, redis.Z{Member: id}).Err(); err != nil {
-		return wrap("list the action", err)
+	if err := a.enlist(ctx, id); err != nil {
+		return err
 	}
 	if !aborted && a.lacksDirectory(o) {
 		return nil // a process that has one runs it
@@ -157,13 +157,19 @@ func (a *Actions) carryOut(ctx context.Context, digest, id string, aborted bool)
 		state, err = client.ActionAborted, nil
 	case errors.Is(err, errLost):
 		return nil
-	case ctx.Err() != nil || store.Unavailable(err) || jobs.CodeOf(err) == jobs.CodeUnavailable:
+	case ctx.Err() != nil, goesBy(err):
 		return err
 	case err != nil:
 		state = client.ActionFailed
 		a.o.Log.WarnContext(ctx, "an action failed", "action", id, "error", err)
 	}
 	return a.end(context.WithoutCancel(ctx), r, digest, state, err)
+}
+
+// goesBy reports whether the error is Redis's and passes. A key of another type stays
+// until somebody mends it.
+func goesBy(err error) bool {
+	return !store.WrongType(err) && (store.Unavailable(err) || jobs.CodeOf(err) == jobs.CodeUnavailable)
 }
 
 // whileHeld calls do, and renews the lease meanwhile. What do sees of its context is

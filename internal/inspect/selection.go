@@ -9,6 +9,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"legwork/client"
 	"legwork/internal/store"
 	"legwork/jobs"
 )
@@ -103,18 +104,25 @@ func (a *Actions) estimate(ctx context.Context, o *order) (int, error) {
 
 // walk yields the jobs that the order's filter selects, many of some shards at a time,
 // until yield returns an error. What yield takes out of its place is not looked at
-// again; what it leaves there may be.
+// again; what it leaves there may be. What cannot be read, because something else stands
+// under its key, is an error once the others are through.
 func (r *run) walk(ctx context.Context, yield func([]*sight) error) error {
 	m, err := newMatcher(*r.o.Filter)
 	if err != nil {
 		return err
 	}
+	var faults []client.Fault
 	for _, state := range r.o.states() {
 		for shards := range slices.Chunk(r.o.shards, shardsAtOnce) {
-			if err := r.walkSection(ctx, m, newSection(m, state, shards), yield); err != nil {
+			s := newSection(m, state, shards)
+			if err := r.walkSection(ctx, m, s, yield); err != nil {
 				return err
 			}
+			faults = append(faults, s.faults()...)
 		}
+	}
+	if len(faults) > 0 {
+		return jobs.Errorf(jobs.CodeConflict, "queue %s cannot be read, the others are through: %s", faults[0].Queue, faults[0].Detail)
 	}
 	return nil
 }
@@ -130,9 +138,6 @@ func (r *run) walkSection(ctx context.Context, m *matcher, s *section, yield fun
 		}
 		if err := r.read(ctx, s, lanes, actionMany); err != nil {
 			return wrap("look for the jobs", err)
-		}
-		if err := s.whole(); err != nil {
-			return err
 		}
 		seen := make([][]*sight, len(lanes))
 		err := each(lanes, func(n int, l *lane) (err error) {
