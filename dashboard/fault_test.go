@@ -81,7 +81,7 @@ func TestFilesAndPolicy(t *testing.T) {
 	if css.Header().Get("Content-Type") != "text/css; charset=utf-8" || strings.Contains(css.Body.String(), "url(") || strings.Contains(css.Body.String(), "@import") {
 		t.Errorf("style sheet of type %q", css.Header().Get("Content-Type"))
 	}
-	for _, path := range []string{"/static/", "/static/none.css", "/static/README.md", "/page/overview.html", "/overview.html", "/static/../page/overview.html", "/x"} {
+	for _, path := range []string{"/static/", "/static/none.css", "/static/README.md", "/live", "/live?page=x", "/page/overview.html", "/overview.html", "/static/../page/overview.html", "/x"} {
 		if w := r.get(path); w.Code == http.StatusOK {
 			t.Errorf("%s = %d %.100s", path, w.Code, w.Body)
 		}

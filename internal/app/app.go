@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"legwork/configs"
+	"legwork/dashboard"
 	"legwork/internal/engine"
 	"legwork/internal/inspect"
 	"legwork/internal/slack"
@@ -160,7 +161,11 @@ func (a *App) composeHTTP(inspector *inspect.Inspector, actions *inspect.Actions
 		Redis: a.redis, Catalog: catalog, Shards: a.shards, RequestTimeout: a.cfg.Redis.RequestTimeout, Log: a.log, FullAt: a.fullAt(), Tally: a.tally,
 		Limits: engine.Limits{Payload: int(a.cfg.Jobs.PayloadLimit)},
 	})
-	web := newWeb(a, deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspector, actions: actions, followers: followers}, failed)
+	d := deps{engine: eng, catalog: catalog, waiters: waiters, inspector: inspector, actions: actions, followers: followers}
+	if a.has(configs.RoleDashboard) {
+		d.dashboard = dashboard.New(dashboard.Options{Inspector: inspector, Actions: actions, Catalog: catalog, Log: a.log, Version: a.version})
+	}
+	web := newWeb(a, d, failed)
 	a.parts = append(a.parts,
 		part{"engine", func(context.Context) error { return nil }, func(context.Context) error { eng.Stop(); return nil }},
 		part{"waiters",

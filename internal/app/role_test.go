@@ -19,7 +19,7 @@ func TestRolesTogether(t *testing.T) {
 	if j := decode[client.Job](t, text); status != http.StatusOK || string(j.Result) != `"hello Ada"` {
 		t.Errorf("answer = %d %s", status, text)
 	}
-	for path, part := range map[string]string{"/": "test.greet", "/static/style.css": "body", "/docs": "swagger", "/openapi.json": "payload.test.greet", "/healthz": "ok", "/readyz": "ok", "/v1/queues": `"weight":1`} {
+	for path, part := range map[string]string{"/": "default", "/types": "test.greet", "/jobs": "completed", "/static/style.css": "body", "/docs": "swagger", "/openapi.json": "payload.test.greet", "/healthz": "ok", "/readyz": "ok", "/v1/queues": `"weight":1`} {
 		if status, text := p.call("GET", path, ""); status != http.StatusOK || !strings.Contains(text, part) {
 			t.Errorf("%s = %d %.200s", path, status, text)
 		}

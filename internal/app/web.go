@@ -25,6 +25,7 @@ type deps struct {
 	inspector *inspect.Inspector
 	actions   *inspect.Actions
 	followers *inspect.Followers
+	dashboard *dashboard.Dashboard // nil without its role
 }
 
 // web is the HTTP server of the API and the dashboard.
@@ -32,6 +33,7 @@ type web struct {
 	server   *http.Server
 	listener net.Listener
 	waiters  *engine.Waiters
+	pages    *dashboard.Dashboard // nil without its role
 	grace    time.Duration
 	failed   chan<- error
 }
@@ -39,7 +41,7 @@ type web struct {
 func newWeb(a *App, d deps, failed chan<- error) *web {
 	c := a.cfg.HTTP
 	return &web{
-		listener: a.listener, waiters: d.waiters, grace: c.ShutdownTimeout, failed: failed,
+		listener: a.listener, waiters: d.waiters, pages: d.dashboard, grace: c.ShutdownTimeout, failed: failed,
 		server: &http.Server{
 			Handler: a.handler(d), ReadTimeout: c.ReadTimeout, ReadHeaderTimeout: c.ReadTimeout,
 			WriteTimeout: c.WriteTimeout, IdleTimeout: c.IdleTimeout,
@@ -61,9 +63,9 @@ func (a *App) handler(d deps) http.Handler {
 		}))
 	}
 	if a.has(configs.RoleDashboard) {
-		ui := dashboard.New(dashboard.Options{Inspector: d.inspector, Catalog: d.catalog, Log: a.log})
-		mux.Handle("GET /{$}", ui)
-		mux.Handle("GET /static/", ui)
+		for _, path := range d.dashboard.Paths() {
+			mux.Handle(path, d.dashboard)
+		}
 	}
 	return mux
 }
@@ -81,6 +83,9 @@ func (w *web) start(context.Context) error {
 // and lets the others finish.
 func (w *web) stop(ctx context.Context) error {
 	w.waiters.Release()
+	if w.pages != nil {
+		w.pages.Stop()
+	}
 	ctx, cancel := context.WithTimeout(ctx, w.grace)
 	defer cancel()
 	if err := w.server.Shutdown(ctx); err != nil {
