@@ -58,8 +58,8 @@ func TestWords(t *testing.T) {
 		}
 	}
 	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1\u202f000", -1234567: "-1\u202f234\u202f567"} {
-		if got := count(n); got != want {
-			t.Errorf("%d is %q", n, got)
+		if got, pointed := count(n), count(&n); got != want || pointed != want {
+			t.Errorf("%d is %q, and %q behind a pointer", n, got, pointed)
 		}
 	}
 	for r, want := range map[float64]string{0: "0", 0.001: "<0.01", 1.5: "1.50", 12345.4: "12\u202f345"} {

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -38,9 +39,10 @@ func span(d time.Duration) string {
 	return "0 s"
 }
 
-// count words a whole number with a thin space between its thousands.
+// count words a whole number, or what a pointer to one points at, with a thin space
+// between its thousands.
 func count(n any) string {
-	digits := fmt.Sprint(n)
+	digits := fmt.Sprint(reflect.Indirect(reflect.ValueOf(n)))
 	var out strings.Builder
 	for i, c := range digits {
 		if left := len(digits) - i; i > 0 && left%3 == 0 && digits[i-1] != '-' {

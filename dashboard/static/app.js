@@ -138,7 +138,7 @@ let leader = 0; // when g was pressed
 
 function onKey(e) {
   if ((e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "k") { e.preventDefault(); return openDialog("palette"); }
-  if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select, dialog, [contenteditable]")) return;
+  if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.("input, textarea, select, dialog, [contenteditable]")) return;
   if (Date.now() - leader < 1500) {
     leader = 0;
     const a = $(`.side nav a[data-key="${CSS.escape(e.key)}"]`);
