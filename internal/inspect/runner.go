@@ -157,7 +157,7 @@ func (a *Actions) carryOut(ctx context.Context, digest, id string, aborted bool)
 		state, err = client.ActionAborted, nil
 	case errors.Is(err, errLost):
 		return nil
-	case ctx.Err() != nil, goesBy(err):
+	case ctx.Err() != nil, passing(err):
 		return err
 	case err != nil:
 		state = client.ActionFailed
@@ -166,9 +166,9 @@ func (a *Actions) carryOut(ctx context.Context, digest, id string, aborted bool)
 	return a.end(context.WithoutCancel(ctx), r, digest, state, err)
 }
 
-// goesBy reports whether the error is Redis's and passes. A key of another type stays
+// passing reports whether the error is Redis's and passes. A key of another type stays
 // until somebody mends it.
-func goesBy(err error) bool {
+func passing(err error) bool {
 	return !store.WrongType(err) && (store.Unavailable(err) || jobs.CodeOf(err) == jobs.CodeUnavailable)
 }
 
