@@ -47,10 +47,7 @@ kept for 7 days after its end.`,
 type actionFunc func(*client.Client, context.Context, string) (*client.Action, error)
 
 func (s *session) onAction(c *cobra.Command, id string, do actionFunc) error {
-	if id == "" {
-		return usagef("the ID is empty")
-	}
-	api, err := s.connect()
+	api, err := s.connectFor(id)
 	if err != nil {
 		return err
 	}

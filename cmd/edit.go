@@ -81,10 +81,7 @@ func (s *session) retryEdited(c *cobra.Command, g *change, ids []string) error {
 }
 
 func (s *session) sendEdit(id string, send func(*client.Client) (*client.Job, error)) error {
-	if id == "" {
-		return usagef("the ID is empty")
-	}
-	api, err := s.connect()
+	api, err := s.connectFor(id)
 	if err != nil {
 		return err
 	}

@@ -147,10 +147,7 @@ func newJobsGet(s *session) *cobra.Command {
 		Short:   "Show one job",
 		Args:    wants(1, 1, "one ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if args[0] == "" {
-				return usagef("the ID is empty")
-			}
-			api, err := s.connect()
+			api, err := s.connectFor(args[0])
 			if err != nil {
 				return err
 			}

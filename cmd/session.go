@@ -50,6 +50,14 @@ func (s *session) connect() (*client.Client, error) {
 	return s.dial()
 }
 
+// connectFor is connect for a call about one job or action, whose ID must be given.
+func (s *session) connectFor(id string) (*client.Client, error) {
+	if id == "" {
+		return nil, usagef("the ID is empty")
+	}
+	return s.connect()
+}
+
 // dial is connect without the tape, for answers that are not to be kept.
 func (s *session) dial() (*client.Client, error) {
 	key := s.apiKey

@@ -19,10 +19,7 @@ else holds as well. Each reason has a code for programs, which --json tells.`,
 		Example: "  legwork jobs why 0198c0de-7a5b-7c3d-9e1f-5a2b3c4d5e6f\n  legwork jobs why ID --json | jq -r .code",
 		Args:    wants(1, 1, "one ID"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if args[0] == "" {
-				return usagef("the ID is empty")
-			}
-			api, err := s.connect()
+			api, err := s.connectFor(args[0])
 			if err != nil {
 				return err
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"legwork/client"
 	"legwork/jobs"
@@ -44,7 +45,7 @@ func (d *Dashboard) job(r *http.Request) (content, error) {
 	if p.Log, err = d.Inspector.Log(ctx, id, client.LogFilter{Limit: logMax}); err != nil && jobs.CodeOf(err) != jobs.CodeNotFound {
 		return content{}, err
 	}
-	path := "/v1/jobs/" + link("", id)[1:]
+	path := "/v1/jobs/" + url.PathEscape(id)
 	p.Commands = []namedCommand{{"Show", command(http.MethodGet, path, "")}}
 	for _, a := range p.Acts {
 		if a.Verb == "delete" {

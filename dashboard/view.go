@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"encoding/json"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -44,7 +43,6 @@ func funcs(base string) template.FuncMap {
 		"span":     func(d client.Duration) string { return span(time.Duration(d)) },
 		"seconds":  func(s float64) string { return span(time.Duration(s * float64(time.Second))) },
 		"line":     func(s string) string { first, _, _ := strings.Cut(s, "\n"); return first },
-		"json":     func(v any) (string, error) { raw, err := json.Marshal(v); return string(raw), err },
 		"spark":    spark,
 		"hours":    hours,
 		"short":    short,

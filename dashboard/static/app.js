@@ -103,7 +103,6 @@ const currentRow = () => rows().find(r => r.dataset.row === current);
 function places(text) {
   const all = $$(".side nav a").map(a => ({ name: a.textContent, href: a.href }));
   const found = all.filter(p => p.name.toLowerCase().includes(text.toLowerCase()));
-  for (const o of $$("#places option")) if (text && o.value.toLowerCase().includes(text.toLowerCase())) found.push({ name: `${o.label} ${o.value}`, href: o.dataset.href });
   if (text) found.push({ name: `Job ${text}`, href: `${base}jobs/${encodeURIComponent(text)}` }, { name: `Search jobs for “${text}”`, href: `${base}jobs?q=${encodeURIComponent(text)}` });
   return found.slice(0, 12);
 }
