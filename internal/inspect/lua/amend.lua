@@ -1,4 +1,5 @@
 -- Changes a job that waits, if it is still as the caller has read it.
+-- Uses displace.lua.
 -- Uses index.lua.
 -- Uses place.lua.
 -- KEYS: 1 task hash, 2 list or set of its state, 3 set of its new one
@@ -18,13 +19,7 @@ if ARGV[7] == "" then
 end
 -- A key of the wrong type stops the script here, before it has moved anything.
 redis.call("ZCARD", KEYS[3])
-local removed
-if ARGV[3] == "pending" then
-	removed = redis.call("LREM", KEYS[2], 1, ARGV[2])
-else
-	removed = redis.call("ZREM", KEYS[2], ARGV[2])
-end
-if removed == 0 then
+if displace(KEYS[2], ARGV[3], ARGV[2]) == 0 then
 	return 0
 end
 local fingerprint = unindex(ARGV[1], ARGV[2], KEYS[1])

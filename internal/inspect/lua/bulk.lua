@@ -1,5 +1,6 @@
 -- Does something to jobs of one queue that are still as the caller has read them, and
 -- notes how far the action has come with it.
+-- Uses displace.lua.
 -- Uses index.lua.
 -- Uses place.lua.
 -- Uses unlock.lua.
@@ -77,14 +78,8 @@ local function step(id, from, to, old, msg, score, kind, side)
 		redis.call("PUBLISH", ARGV[6], id)
 		return 1
 	end
-	local removed, stood
-	if from == "pending" then
-		removed = redis.call("LREM", KEYS[2], side, id)
-	else
-		stood = redis.call("ZSCORE", prefix .. from, id)
-		removed = redis.call("ZREM", prefix .. from, id)
-	end
-	if removed == 0 then
+	local stood = from ~= "pending" and redis.call("ZSCORE", prefix .. from, id)
+	if displace(prefix .. from, from, id, side) == 0 then
 		return 0
 	end
 	local fingerprint = unindex(prefix, id, key)

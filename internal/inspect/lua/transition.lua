@@ -5,6 +5,7 @@
 --       6 now (Unix s), 7 now (Unix ns), 8 queue, 9 wake channel, 10 what the
 --       queue's keys begin with, 11 type, 12 edited copy as read, 13 "LPUSH" or
 --       "RPUSH", which puts a pending job first in line
+-- Uses displace.lua.
 -- Uses index.lua.
 -- Returns 1, or 0 when the job has changed in between.
 -- Cost: O(queue length) out of pending, else O(log set).
@@ -12,13 +13,7 @@ local job = redis.call("HMGET", KEYS[1], "state", "msg", "lw_as")
 if job[1] ~= ARGV[2] or job[2] ~= ARGV[3] or (job[3] or "") ~= ARGV[12] then
 	return 0
 end
-local removed
-if ARGV[2] == "pending" then
-	removed = redis.call("LREM", KEYS[2], 1, ARGV[1])
-else
-	removed = redis.call("ZREM", KEYS[2], ARGV[1])
-end
-if removed == 0 then
+if displace(KEYS[2], ARGV[2], ARGV[1]) == 0 then
 	return 0
 end
 local fingerprint = unindex(ARGV[10], ARGV[1], KEYS[1])
